@@ -1,0 +1,50 @@
+# Needs git, make, Python 3.11 or later and pip. Everything stays in this folder: .venv, .venv-meltano, .meltano, output.
+
+PYTHON ?= $(shell for python in python3.11 python3 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+
+# Debian ships Python without ensurepip, then pip fills an environment that was made without it.
+define environment
+	$(if $(PYTHON),,$(error No Python 3.11 or later found, name one with PYTHON=...))
+	@$(1)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(1) || { \
+		$(PYTHON) -m venv --without-pip $(1) && $(PYTHON) -m pip --python $(1) install --quiet pip; }
+endef
+install = bin/python -m pip install --quiet --disable-pip-version-check --constraint
+
+.PHONY: help setup lint test demo constraints clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: .venv/.ready ## Make .venv with the tap and every check, at the pinned versions
+
+.venv/.ready: pyproject.toml constraints/dev.txt
+	$(call environment,.venv)
+	.venv/$(install) constraints/dev.txt --upgrade pip
+	.venv/$(install) constraints/dev.txt --build-constraint constraints/dev.txt --editable . --group dev
+	@touch $@
+
+.venv-meltano/.ready: constraints/meltano.txt
+	$(call environment,.venv-meltano)
+	.venv-meltano/$(install) constraints/meltano.txt --upgrade pip
+	.venv-meltano/$(install) constraints/meltano.txt meltano
+	@touch $@
+
+lint: .venv/.ready ## Check style, spelling, types and import directions
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/typos
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+test: lint ## Check everything, packages included
+	.venv/bin/pytest
+
+demo: .venv/.ready .venv-meltano/.ready ## Run Meltano twice against the simulated vendors and show what arrived
+	.venv/bin/python demo/run.py
+
+constraints: .venv/.ready ## Resolve all pinned versions afresh
+	.venv/bin/python constraints/renew.py
+
+clean: ## Remove environments, caches and builds; Meltano's state and output stay
+	rm -rf .venv .venv-meltano build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,415 @@
+"""A vendor's connection: one session, one budget, one token, one table of errors for all its streams."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlencode, urljoin, urlsplit
+
+import msgspec
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
+from urllib3.exceptions import HTTPError
+
+from tap_usage.rest.auth import TokenAuth, TokenRequest
+from tap_usage.rest.clock import Clock
+from tap_usage.rest.errors import (
+    LONGEST_WAIT_SECONDS,
+    LinkRefusedError,
+    RequestError,
+    Rule,
+    Verdict,
+    dig,
+    judge,
+    plain,
+    retry_after,
+    waits,
+)
+from tap_usage.rest.throttle import Throttle
+
+LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
+LARGEST_ERROR_BYTES = 64 * 1024
+CHUNK_BYTES = 1024 * 1024
+BLIND_REPEATS = 1
+
+# urllib3 logs query strings at DEBUG and URLs at WARNING.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
+logger = logging.getLogger("tap-usage")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request, before it is bound to a host.
+
+    Attributes:
+        path: path below the vendor's URL, or a link the vendor gave.
+        method: HTTP method.
+        params: query parameters.
+        json: JSON body.
+        check: returns why a decoded 2xx body cannot be what was asked for, or None; such a body is asked for again.
+        repeatable: False when a repeat might do the work twice: then a lost answer is repeated only once.
+    """
+
+    path: str
+    method: str = "GET"
+    params: Mapping[str, Any] = field(default_factory=dict)
+    json: Any = None
+    check: Callable[[Any], str | None] = lambda _: None
+    repeatable: bool = True
+
+    def with_params(self, **params: Any) -> Request:  # noqa: ANN401 - query values
+        """Return the request with more parameters."""
+        return replace(self, params={**self.params, **params})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A usable answer.
+
+    Attributes:
+        status: HTTP status, 2xx.
+        body: decoded JSON.
+        date: the vendor's clock, UTC.
+        tries: how many requests it took, token requests not counted.
+    """
+
+    status: int
+    body: Any
+    date: datetime
+    tries: int = 1
+
+
+@dataclass(frozen=True)
+class ErrorFields:
+    """Where a vendor's error bodies and headers name code, description and correlation id (dotted paths)."""
+
+    code: tuple[str, ...] = ("error",)
+    text: tuple[str, ...] = ("error_description",)
+    correlation: tuple[str, ...] = ()
+    header: str = ""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Response headers that tell how much of a rate limit is used up; `reset` is in seconds."""
+
+    used: str
+    allowed: str
+    reset: str
+
+
+@dataclass(frozen=True)
+class Host:
+    """The data sheet of a connection.
+
+    Attributes:
+        name: the vendor, as log lines and failures call it.
+        url: base URL of the API; paths are below it.
+        token: how to get a token.
+        headers: sent with every API request.
+        token_header: where the token goes, and what stands before it.
+        rules: the vendor's rows of the error table.
+        errors: where its error bodies name things.
+        budget: its rate limit headers, if it has any.
+        per_second: requests per second at most, 0 for no limit.
+    """
+
+    name: str
+    url: str
+    token: TokenRequest
+    headers: Mapping[str, str] = field(default_factory=lambda: {"Accept": "application/json"})
+    token_header: tuple[str, str] = ("Authorization", "Bearer ")
+    rules: Iterable[Rule] = ()
+    errors: ErrorFields = ErrorFields()
+    budget: Budget | None = None
+    per_second: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One try that gave no usable answer.
+
+    Attributes:
+        failure: what to tell if it stays so.
+        rule: what to do.
+        wait: seconds the vendor asks to wait.
+        lost: the vendor may have carried out what was asked.
+    """
+
+    failure: RequestError
+    rule: Rule
+    wait: float | None = None
+    lost: bool = False
+
+
+AGAIN = Rule((), Verdict.RETRY, "check the network and the vendor's status, then run again")
+FINAL = Rule((), Verdict.FAIL, "")
+
+
+class Connection:
+    """Sends requests to one vendor until they succeed or have failed for good. Safe for many threads.
+
+    Args:
+        host: the vendor's data sheet.
+        clock: time and waiting.
+        max_concurrency: requests in flight.
+        timeout_seconds: for connecting, for each read, and for the whole of one answer.
+        max_tries: tries of one request.
+        user_agent: the `User-Agent` header.
+    """
+
+    def __init__(  # noqa: PLR0913 - settings
+        self,
+        host: Host,
+        clock: Clock,
+        *,
+        max_concurrency: int = 8,
+        timeout_seconds: float = 60.0,
+        max_tries: int = 8,
+        user_agent: str = "tap-usage",
+    ) -> None:
+        self.host = host
+        self.clock = clock
+        self.max_concurrency = max_concurrency
+        self.throttle = Throttle(clock, host.per_second)
+        self._timeout = timeout_seconds
+        self._max_tries = max_tries
+        self._headers = {"User-Agent": user_agent, **host.headers}
+        self._auth = TokenAuth(self._fetch_token, clock, *host.token_header)
+        self._adapter = HTTPAdapter(pool_maxsize=max_concurrency, pool_connections=2, max_retries=0)
+        self._proxies: dict[str, dict[str, str]] = {}
+        self._verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+        self._skew: timedelta | None = None
+        self._skew_lock = threading.Lock()
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self._adapter.close()
+
+    @cached_property
+    def started(self) -> datetime:
+        """The vendor's clock when the run first asked: what a bookmark may not pass.
+
+        Raises:
+            RequestError: when not even a token can be had.
+        """
+        self._auth.token()
+        return self.now()
+
+    def now(self) -> datetime:
+        """Return the vendor's clock: the local one, corrected by the `Date` of the first answer."""
+        return self.clock.now() + (self._skew or timedelta())
+
+    def resolve(self, path: str) -> str:
+        """Return the absolute URL of a path or link.
+
+        Raises:
+            LinkRefusedError: when it leads to another scheme, host or port.
+        """
+        base = urlsplit(self.host.url)
+        if path.startswith("/") and not path.startswith("//"):
+            prefix = base.path.rstrip("/")
+            path = path if prefix and path.startswith(prefix + "/") else prefix + path
+        url = urljoin(self.host.url, path)
+        if _origin(url) != _origin(self.host.url):
+            other = urlsplit(url)
+            raise LinkRefusedError(
+                f"a link to {plain(other.scheme)}://{plain(other.netloc.rpartition('@')[2])} was refused, "
+                f"only {base.scheme}://{base.netloc} gets the token: check the URL settings"
+            )
+        return url
+
+    def send(self, request: Request) -> Answer:
+        """Send a request, again where that may help, and return the decoded answer.
+
+        Raises:
+            RequestError: when it failed for good.
+            LinkRefusedError: when the path is a link to somewhere else.
+            Stopped: when the run is being ended.
+        """
+        url = self.resolve(request.path)
+        if request.params:
+            url += ("&" if "?" in url else "?") + urlencode(request.params)
+        prepared = requests.PreparedRequest()
+        prepared.prepare(method=request.method, url=url, headers=self._headers, json=request.json)
+        return self._send(prepared, request, self._auth)
+
+    def _fetch_token(self) -> tuple[str, float | None]:
+        token = self.host.token
+        prepared = requests.PreparedRequest()
+        prepared.prepare(
+            method="POST",
+            url=token.url,
+            headers={**self._headers, "Accept": "application/json"},
+            data=token.form,
+            auth=token.basic,
+        )
+        answer = self._send(prepared, Request(token.url, "POST", check=token.problem), None)
+        return dig(answer.body, token.token), token.seconds(answer.body, answer.date)
+
+    def _send(self, prepared: requests.PreparedRequest, request: Request, auth: TokenAuth | None) -> Answer:
+        renewed = False
+        blind = 0
+        for tries, pause in enumerate(waits(), start=1):
+            token = auth.token() if auth else ""
+            if auth:
+                auth(prepared)
+            outcome = self._once(prepared, request)
+            if isinstance(outcome, Answer):
+                return replace(outcome, tries=tries)
+            rule, wanted = outcome.rule, outcome.wait
+            failure = replace(outcome.failure, tries=tries)
+            if rule.verdict is Verdict.RENEW and auth and not renewed:
+                renewed = True
+                auth.invalidate(token)
+                continue
+            blind += outcome.lost and not request.repeatable
+            seconds = max(pause if wanted is None else wanted, rule.at_least_seconds)
+            if rule.verdict is not Verdict.RETRY or tries >= self._max_tries or blind > BLIND_REPEATS:
+                raise failure
+            if seconds > LONGEST_WAIT_SECONDS:
+                raise replace(failure, advice=f"the vendor asks to wait {seconds:.0f} seconds; run again after that")
+            logger.warning("%s: %s; next try in %.1f s", self.host.name, failure, seconds)
+            if rule.pause or wanted is not None:
+                self.throttle.pause(seconds)
+            else:
+                self.clock.wait(seconds)
+        raise AssertionError  # pragma: no cover - waits() never ends
+
+    def _once(self, prepared: requests.PreparedRequest, request: Request) -> Answer | Trouble:
+        self.throttle.take()
+        where = f"{request.method} {urlsplit(prepared.url or '').path}"
+        status = None
+        try:
+            response = self._adapter.send(
+                prepared,
+                stream=True,
+                timeout=self._timeout,
+                verify=self._verify,
+                proxies=self._proxies_for(prepared.url or ""),
+            )
+            status = response.status_code
+            self._learn(response)
+            limit = LARGEST_ANSWER_BYTES if response.ok else LARGEST_ERROR_BYTES
+            content = self._read(response, limit)
+        except requests.exceptions.SSLError:
+            advice = "the certificate could not be verified: check the URL, the proxy and REQUESTS_CA_BUNDLE"
+            return Trouble(RequestError(where, None, advice, "TLS failure"), FINAL)
+        except (requests.RequestException, HTTPError, OSError) as error:
+            problem = _network_problem(error)
+            if status:
+                problem = f"answer broke off ({problem})"
+            lost = "NewConnectionError" not in repr(error)
+            return Trouble(RequestError(where, status, AGAIN.advice, problem), AGAIN, lost=lost)
+        if status >= 300:  # noqa: PLR2004 - not a success
+            return self._refused(where, response, content)
+        if content is None:
+            problem = f"answer of more than {limit // 1024 // 1024} MiB"
+            advice = "ask for less at once: smaller pages or windows"
+            return Trouble(RequestError(where, status, advice, problem), FINAL)
+        body, unusable = _decode(content)
+        if unusable := unusable or request.check(body):
+            return Trouble(RequestError(where, status, AGAIN.advice, unusable), AGAIN, lost=True)
+        return Answer(status, body, _date(response) or self.now())
+
+    def _refused(self, where: str, response: requests.Response, content: bytes | None) -> Trouble:
+        body, _ = _decode(content or b"null")
+        fields = self.host.errors
+        codes = [plain(value) for path in fields.code if (value := dig(body, path))]
+        texts = [str(value) for path in fields.text if (value := dig(body, path))]
+        ids = [plain(value) for path in fields.correlation if (value := dig(body, path))]
+        if fields.header and (value := response.headers.get(fields.header)):
+            ids.append(plain(value))
+        rule = judge(response.status_code, [*codes, *texts], self.host.rules)
+        failure = RequestError(
+            where, response.status_code, rule.advice, code=" ".join(codes), correlation=ids[0] if ids else ""
+        )
+        carried_out = response.status_code >= 500 and response.status_code != 503  # noqa: PLR2004 - perhaps
+        return Trouble(failure, rule, retry_after(response.headers, self.clock), lost=carried_out)
+
+    def _read(self, response: requests.Response, limit: int) -> bytes | None:
+        """Return the body, None if it is larger than `limit`. A body that drips is cut off at the timeout."""
+        until = self.clock.monotonic() + self._timeout
+        chunks: list[bytes] = []
+        size = 0
+        while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                response.raw.close()
+                return None
+            if self.clock.monotonic() > until:
+                response.raw.close()
+                raise requests.exceptions.ReadTimeout
+            self.clock.check()
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _learn(self, response: requests.Response) -> None:
+        """Take the vendor's clock from its first answer, and a pause from a used-up budget."""
+        if self._skew is None:
+            with self._skew_lock:
+                date = _date(response)
+                self._skew = date - self.clock.now() if date else timedelta()
+        budget = self.host.budget
+        if budget and budget.allowed in response.headers:
+            try:
+                left = int(response.headers[budget.allowed]) - int(response.headers[budget.used])
+                reset = float(response.headers[budget.reset])
+            except (KeyError, ValueError):
+                return
+            if left <= 0 and response.ok:
+                self.throttle.pause(min(reset, LONGEST_WAIT_SECONDS))
+
+    def _proxies_for(self, url: str) -> dict[str, str]:
+        """Look up proxies once per origin: `requests` would read the environment for every request."""
+        origin = "{}://{}:{}".format(*_origin(url))
+        if origin not in self._proxies:
+            self._proxies[origin] = get_environ_proxies(url)
+        return self._proxies[origin]
+
+
+def _decode(content: bytes) -> tuple[Any, str | None]:
+    """Return decoded JSON, and why there is none. A nesting bomb ends in a RecursionError."""
+    try:
+        return msgspec.json.decode(content), None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None, "an answer that is not JSON"
+
+
+def _origin(url: str) -> tuple[str, str, int]:
+    parts = urlsplit(url)
+    return parts.scheme, (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _date(response: requests.Response) -> datetime | None:
+    try:
+        return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _network_problem(error: Exception) -> str:
+    """Return the kind of a network error; its text may quote URLs and is left out."""
+    if isinstance(error, requests.exceptions.Timeout):
+        return "no answer in time"
+    text = repr(error)
+    for mark, problem in (
+        ("NameResolution", "host name not found"),
+        ("NewConnectionError", "connection refused"),
+        ("ProxyError", "proxy failed"),
+        ("ReadTimeout", "no answer in time"),
+        ("ConnectionReset", "connection reset"),
+        ("RemoteDisconnected", "connection closed without an answer"),
+        ("IncompleteRead", "connection closed in the middle"),
+    ):
+        if mark in text:
+            return problem
+    return f"network error {type(error).__name__}"

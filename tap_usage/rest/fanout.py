@@ -1,0 +1,192 @@
+"""Many readings side by side: requests in worker threads, everything else in the main thread, pages in order.
+
+The workers only send requests. The main thread asks the readings what may be sent, feeds them the answers, and gives
+their pages in the order of the readings, so that bookmarks move in that order only. Readings ahead of the one that is
+being given are limited, and so are the pages that wait: memory stays bounded when the target is slow.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import itertools
+import queue
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from tap_usage.rest.clock import Stopped
+from tap_usage.rest.connection import Answer, Connection
+from tap_usage.rest.paging import Ask, Page, Reading
+
+BUFFERED_PAGES_PER_WORKER = 4
+TICK_SECONDS = 1.0
+
+Key = TypeVar("Key")
+
+
+@dataclass(slots=True)
+class Event(Generic[Key]):
+    """What happened next.
+
+    Attributes:
+        key: whose reading it is; None for a tick, which comes when nothing happened for a second.
+        page: rows of that reading, or None when it is over (see its `error`).
+    """
+
+    key: Key | None
+    reading: Reading | None = None
+    page: Page | None = None
+
+
+class Workers:
+    """Daemon threads that send requests of one connection. Started when first needed, ended by `close`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._tasks: queue.SimpleQueue[tuple[Ask, Any, _Run] | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+
+    def submit(self, ask: Ask, owner: Any, run: _Run) -> None:  # noqa: ANN401 - handed back as it came
+        """Send a request; the answer goes to the run's queue."""
+        if len(self._threads) < min(self.connection.max_concurrency, run.in_flight):
+            thread = threading.Thread(target=self._work, name=f"{self.connection.host.name}-worker", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        self._tasks.put((ask, owner, run))
+
+    def close(self, seconds: float = 1.0) -> None:
+        """End the threads; one that hangs in a slow answer dies with the process."""
+        for _ in self._threads:
+            self._tasks.put(None)
+        for thread in self._threads:
+            thread.join(seconds)
+        self._threads.clear()
+
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            ask, owner, run = task
+            if run.abandoned:
+                continue
+            outcome: Answer | BaseException
+            try:
+                outcome = self.connection.send(ask.request)
+            except Stopped as stopped:
+                outcome = stopped
+            except Exception as error:  # noqa: BLE001 - judged in the main thread
+                outcome = error
+            run.answers.put((ask, owner, outcome))
+
+
+class _Run:
+    """One pass over readings: its queue of answers and its count of requests in flight."""
+
+    def __init__(self) -> None:
+        self.answers: queue.SimpleQueue[tuple[Ask, Any, Answer | BaseException]] = queue.SimpleQueue()
+        self.in_flight = 0
+        self.abandoned = False
+
+
+def read(workers: Workers, readings: Iterable[tuple[Key, Reading]]) -> Iterator[Event[Key]]:
+    """Read all readings, as many side by side as the connection allows, and give what comes in their order.
+
+    Yields:
+        The pages of each reading, then one event without a page when it is over; ticks in between.
+
+    Raises:
+        Stopped: when the run is being ended.
+    """
+    run = _Run()
+    try:
+        yield from _Pass(workers, iter(readings), run).events()
+    finally:
+        run.abandoned = True
+
+
+class _Pass(Generic[Key]):
+    def __init__(self, workers: Workers, readings: Iterator[tuple[Key, Reading]], run: _Run) -> None:
+        self._workers = workers
+        self._clock = workers.connection.clock
+        self._most = workers.connection.max_concurrency
+        self._readings = readings
+        self._run = run
+        self._active: deque[tuple[Key, Reading]] = deque()
+        self._later: list[tuple[float, int, Ask, Reading]] = []
+        self._numbers = itertools.count()
+        self._more = True
+
+    def events(self) -> Iterator[Event[Key]]:
+        while True:
+            self._clock.check()
+            while self._more and len(self._active) <= self._most:
+                if (following := next(self._readings, None)) is None:
+                    self._more = False
+                else:
+                    self._active.append(following)
+            if not self._active:
+                return
+            self._drain()
+            self._dispatch()
+            key, reading = self._active[0]
+            if reading.pages:
+                yield Event(key, reading, reading.pages.popleft())
+            elif reading.finished:
+                self._active.popleft()
+                yield Event(key, reading)
+            elif not self._receive():
+                yield Event(None)
+
+    def _dispatch(self) -> None:
+        """Send what may be sent: first what was put off, then what the readings want, the first reading first."""
+        now = self._clock.monotonic()
+        while self._later and self._later[0][0] <= now and self._run.in_flight < self._most:
+            *_, due, reading = heapq.heappop(self._later)
+            self._submit(due, reading)
+        room = self._most * BUFFERED_PAGES_PER_WORKER - sum(reading.held for _, reading in self._active)
+        for place, (_, reading) in enumerate(self._active):
+            first = not place and reading.held < self._most
+            while self._run.in_flight < self._most and (first or self._run.in_flight < room):
+                if (ask := reading.next_ask()) is None:
+                    break
+                if ask.delay > 0:
+                    heapq.heappush(self._later, (now + ask.delay, next(self._numbers), ask, reading))
+                else:
+                    self._submit(ask, reading)
+
+    def _submit(self, ask: Ask, reading: Reading) -> None:
+        self._run.in_flight += 1
+        self._workers.submit(ask, reading, self._run)
+
+    def _receive(self) -> bool:
+        """Wait for answers and hand them to their readings. Return False when none came within a second."""
+        due = self._later[0][0] - self._clock.monotonic() if self._later else TICK_SECONDS
+        seconds = max(0.0, min(due, TICK_SECONDS))
+        if not self._run.in_flight:
+            self._clock.wait(seconds)
+            return due <= seconds
+        answer = self._clock.receive(self._run.answers, seconds)
+        if answer is None:
+            return due <= seconds
+        self._hand_over(*answer)
+        return True
+
+    def _drain(self) -> None:
+        """Hand over what has arrived, so that workers never wait for the target."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._hand_over(*self._run.answers.get_nowait())
+
+    def _hand_over(self, ask: Ask, reading: Reading, outcome: Answer | BaseException) -> None:
+        self._run.in_flight -= 1
+        if not isinstance(outcome, Answer | Exception):
+            raise outcome
+        try:
+            if isinstance(outcome, Answer):
+                reading.take(ask, outcome)
+            else:
+                reading.fail(ask, outcome)
+        except Exception as error:  # noqa: BLE001 - a fault of one reading must not end the others
+            reading.error = error
+            reading.finished = True

@@ -1,0 +1,290 @@
+"""Paging by offset, with proof that no row slipped between two pages.
+
+Pages overlap by one row: the last row of a page has to come again as the first row of the next one. When it does not,
+rows were inserted or deleted in the meantime, or the order is not stable; the reading then starts anew from the last
+row it is sure of (`ge(used_on, …)` where the rows have an order, the start of the list where they have none) and leaves
+out what it gave already. The same restart goes on where the vendor's offset limit ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+from tap_usage.rest.connection import Answer, Request
+from tap_usage.rest.errors import PagingError, RequestError, dig
+from tap_usage.rest.paging import NOT_FOUND, Ask, Page, Reading, Row, count, rows_at
+
+RESTARTS_WITHOUT_PROGRESS = 2
+
+
+@dataclass(frozen=True)
+class Order:
+    """The order of the rows, and how to go on in it.
+
+    Attributes:
+        field: date-time field the rows are sorted by, ascending.
+        params: query parameters that ask for it from one value on and before another (None: no bound).
+    """
+
+    field: str
+    params: Callable[[str | None, str | None], dict[str, str]]
+
+
+@dataclass(frozen=True)
+class OffsetPages:
+    """Pages by offset and limit, several at once when the first one told the total.
+
+    Attributes:
+        rows: dotted path of the rows.
+        limit_param, offset_param: names of the query parameters.
+        totals: dotted paths of the number of all rows, the first one that is there counts.
+        method: dotted path of how the total was counted; anything but `exact` (or nothing) makes it a hint.
+        size: rows per page.
+        max_offset: largest offset that may be asked.
+        order: None when the vendor offers no order.
+        identity: field that tells rows apart.
+        vanishing: a 404 means that there is nothing (the parent is gone), not a failure.
+
+    Links are not looked at: on Elastic Path's last page `next` equals `current`, on an empty list it has offset -1.
+
+    A sample: `{"data": [{"id": "1"}], "meta": {"page": {"limit": 100}, "results": {"total": 1}}}`.
+    """
+
+    rows: str
+    limit_param: str
+    offset_param: str
+    totals: tuple[str, ...]
+    method: str = ""
+    size: int = 100
+    max_offset: int = 10_000
+    order: Order | None = None
+    identity: str = "id"
+    vanishing: bool = False
+
+    def read(self, request: Request, start: str | None = None, end: datetime | None = None) -> Reading:
+        """Return the reading of one partition: values of its order from `start` on and before `end`."""
+        return _OffsetReading(self, request, start, end)
+
+    def total_of(self, body: Any) -> tuple[int | None, bool]:  # noqa: ANN401 - decoded JSON
+        """Return the number of all rows, and whether it may be relied on."""
+        found = (count(dig(body, path)) for path in self.totals)
+        total = next((value for value in found if value is not None), None)
+        method = dig(body, self.method) if self.method else None
+        return total, total is not None and method in {None, "exact"}
+
+
+class _OffsetReading(Reading):
+    """One partition, as a row of segments: runs of offsets within the same query."""
+
+    def __init__(self, spec: OffsetPages, request: Request, start: str | None, end: datetime | None) -> None:
+        super().__init__()
+        self._spec = spec
+        self._order = spec.order
+        self._overlap = min(1, spec.size - 1)
+        self._request = Request(request.path, request.method, request.params, check=rows_at(spec.rows))
+        self._first_start = start
+        self._end = end
+        self._given: set[Any] = set()
+        self._last: datetime | None = None
+        self._mark: str | None = None
+        self._stuck = 0
+        self._disordered: PagingError | None = None
+        self._begin(start)
+
+    def _begin(self, start: str | None) -> None:
+        self._segment = object()
+        self._start = start
+        self._to_ask: int | None = 0
+        self._due = 0
+        self._limit = self._spec.size
+        self._total: int | None = None
+        self._parallel = False
+        self._tail: Any = None
+        self._arrived: dict[int, Answer | Exception] = {}
+        self._progress = False
+
+    @property
+    def held(self) -> int:
+        return len(self.pages) + len(self._arrived)
+
+    def next_ask(self) -> Ask | None:
+        offset = self._to_ask
+        if self.finished or offset is None or offset > self._spec.max_offset:
+            return None
+        if self._parallel and self._total is not None:
+            if offset + self._overlap >= self._total:
+                return None
+            self._to_ask = offset + self._limit - self._overlap
+        else:
+            self._to_ask = None
+        params: dict[str, Any] = {self._spec.limit_param: self._spec.size, self._spec.offset_param: offset}
+        if self._spec.order:
+            end = self._end.strftime("%Y-%m-%dT%H:%M:%S.000Z") if self._end else None
+            params |= self._spec.order.params(self._start, end)
+        return Ask(self._request.with_params(**params), tag=(self._segment, offset))
+
+    def take(self, ask: Ask, answer: Answer) -> None:
+        self.tries += answer.tries
+        self._arrive(ask, answer)
+
+    def fail(self, ask: Ask, error: Exception) -> None:
+        if self._spec.vanishing and isinstance(error, RequestError) and error.status == NOT_FOUND:
+            self._vanish()
+        else:
+            self._arrive(ask, error)
+
+    def _arrive(self, ask: Ask, answer: Answer | Exception) -> None:
+        segment, offset = ask.tag
+        if segment is not self._segment or self.finished:
+            return
+        self._arrived[offset] = answer
+        while not self.finished and (due := self._arrived.pop(self._due, None)) is not None:
+            if isinstance(due, Exception):
+                super().fail(ask, due)
+            else:
+                self._page(due)
+
+    def _page(self, answer: Answer) -> None:
+        """Take the page at `_due`: prove that it joins the one before, give its new rows, and plan what follows."""
+        rows: list[Row] = dig(answer.body, self._spec.rows)
+        total, trusted = self._spec.total_of(answer.body)
+        identity = self._spec.identity
+        if self._due and self._overlap and (not rows or rows[0].get(identity) != self._tail):
+            self._restart("rows moved while they were read")
+            return
+        fresh = self._fresh(rows[self._overlap :] if self._due else rows)
+        if fresh is None:
+            return
+        if fresh:
+            self._progress = True
+            self.received += len(fresh)
+            self.pages.append(Page(fresh, answer.body, answer.date, self._mark))
+        new_in_segment = len(rows) - (self._overlap if self._due else 0)
+        covered = self._due + len(rows)
+        if rows:
+            self._tail = rows[-1].get(identity)
+        if trusted and total is not None:
+            self.expected = self.received + max(0, total - covered)
+        if self._beyond_end(rows):
+            self._finish()
+        elif trusted and total is not None:
+            self._after_counted(len(rows), covered, total, ended=not new_in_segment)
+        elif new_in_segment and covered > self._overlap:
+            self._one_more(covered)
+        else:
+            self._finish()
+
+    def _after_counted(self, length: int, covered: int, total: int, *, ended: bool) -> None:
+        """Plan what follows a page whose answer told the number of all rows."""
+        self._total = total
+        full = length >= self._limit
+        if covered < total:
+            if not self._due and length > self._overlap:
+                self._limit = length
+                self._parallel = True
+                self._due = self._to_ask = length - self._overlap
+                self._check_depth()
+            elif ended or covered <= self._overlap or (self._parallel and not full):
+                self._restart(f"{covered} rows came, the vendor says {total}")
+            elif self._parallel:
+                self._due += self._limit - self._overlap
+                self._check_depth()
+            else:
+                self._one_more(covered)
+        elif full and not ended:
+            self._one_more(covered)
+        else:
+            self._finish()
+
+    def _one_more(self, covered: int) -> None:
+        """Ask for one page more: it proves the end, or goes on where no total can be relied on."""
+        self._parallel = False
+        self._due = self._to_ask = covered - self._overlap
+        self._check_depth()
+
+    def _check_depth(self) -> None:
+        """Go on from the last value when the next offset is beyond what may be asked."""
+        if self._due <= self._spec.max_offset:
+            return
+        limit = self._spec.max_offset
+        if self._order is None:
+            self._end_with(PagingError(f"more rows than offset {limit} reaches, and no order to go on from"))
+        elif self._mark == self._start:
+            self._end_with(
+                PagingError(
+                    f"more rows than offset {limit} reaches share {self._order.field} {self._mark}: not readable"
+                )
+            )
+        else:
+            self._stuck = 0
+            self._begin(self._mark)
+
+    def _fresh(self, rows: list[Row]) -> list[Row] | None:
+        """Return the rows that were not given before, None when the reading had to start anew or has failed."""
+        identity = self._spec.identity
+        if self._order is None:
+            fresh = [row for row in rows if row.get(identity) not in self._given]
+            self._given.update(row.get(identity) for row in fresh)
+            return fresh
+        field = self._order.field
+        try:
+            values = [_instant(row[field]) for row in rows]
+        except (KeyError, TypeError, ValueError):
+            self._end_with(PagingError(f"a row without a readable `{field}` came"))
+            return None
+        if any(later < earlier for earlier, later in pairwise([self._last, *values] if self._last else values)):
+            self._lose_order(field)
+            return None
+        fresh = []
+        for row, value in zip(rows, values, strict=True):
+            if self._end and value >= self._end:
+                break
+            if value != self._last:
+                self._given.clear()
+                self._last, self._mark = value, row[field]
+            if row.get(identity) not in self._given:
+                self._given.add(row.get(identity))
+                fresh.append(row)
+        return fresh
+
+    def _beyond_end(self, rows: list[Row]) -> bool:
+        return bool(self._end and self._order and rows and _instant(rows[-1][self._order.field]) >= self._end)
+
+    def _lose_order(self, field: str) -> None:
+        """Read once more; if the rows still are not in order, read them without it, but call it a failure."""
+        if self._stuck + (not self._progress) < RESTARTS_WITHOUT_PROGRESS:
+            self._restart("")
+            return
+        self._disordered = PagingError(
+            f"rows do not come in the order of `{field}`; they were emitted, but not bookmarked"
+        )
+        self._order = None
+        self._mark = None
+        self._stuck = 0
+        self._given.clear()
+        self._begin(self._first_start)
+
+    def _restart(self, why: str) -> None:
+        """Read again from the last row that is sure, a bounded number of times without a new row."""
+        self._stuck = 0 if self._progress and self._order else self._stuck + 1
+        if self._stuck >= RESTARTS_WITHOUT_PROGRESS:
+            self._end_with(PagingError(f"{why}, twice in a row; run again, or tell the vendor"))
+        else:
+            self._begin((self._mark or self._first_start) if self._order else self._first_start)
+
+    def _finish(self) -> None:
+        self.error = self._disordered
+        self.finished = True
+
+    def _end_with(self, error: PagingError) -> None:
+        self.error = error
+        self.finished = True
+
+
+def _instant(text: str) -> datetime:
+    value = datetime.fromisoformat(text)
+    return value if value.tzinfo else value.replace(tzinfo=UTC)

@@ -1,0 +1,51 @@
+"""One budget of requests for all workers of a vendor."""
+
+from __future__ import annotations
+
+import threading
+
+from tap_usage.rest.clock import Clock
+
+RESTART_SPACING_SECONDS = 0.05
+RESTART_SECONDS = 1.0
+
+
+class Throttle:
+    """Spaces requests evenly and pauses all of them together.
+
+    Every try takes a slot, token requests too. Slots are `1 / per_second` apart, with a grace of a few slots, so that
+    workers that wake late do not waste the budget. After a pause the slots are spaced even without a limit: the
+    workers start again one after the other.
+    """
+
+    def __init__(self, clock: Clock, per_second: float = 0.0, grace_slots: int = 4) -> None:
+        self._clock = clock
+        self._interval = 1 / per_second if per_second else 0.0
+        self._grace = self._interval * grace_slots
+        self._next = 0.0
+        self._paused_until = 0.0
+        self._lock = threading.Lock()
+
+    def take(self) -> None:
+        """Wait for a slot.
+
+        Raises:
+            Stopped: when the run is being ended.
+        """
+        while True:
+            with self._lock:
+                now = self._clock.monotonic()
+                slot = max(self._next, now - self._grace, self._paused_until)
+                restarting = self._paused_until and slot < self._paused_until + RESTART_SECONDS
+                self._next = slot + (max(self._interval, RESTART_SPACING_SECONDS) if restarting else self._interval)
+            if slot > now:
+                self._clock.wait(slot - now)
+            with self._lock:
+                if self._paused_until <= self._clock.monotonic():
+                    return
+
+    def pause(self, seconds: float) -> None:
+        """Let nothing out for `seconds` from now."""
+        with self._lock:
+            self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
+            self._next = max(self._next, self._paused_until)

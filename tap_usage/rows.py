@@ -1,0 +1,45 @@
+"""Small changes of rows: blanks to null, fields to leave out, keys for rows that have none."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+Row = dict[str, Any]
+
+
+def blank_to_null(rows: Iterable[Row], fields: Iterable[str]) -> None:
+    """Turn `""` into None in the given fields."""
+    for row in rows:
+        for field in fields:
+            if row.get(field) == "":
+                row[field] = None
+
+
+def leave_out(rows: Iterable[Row], fields: Iterable[str]) -> None:
+    """Take fields out that must not leave the tap."""
+    for row in rows:
+        for field in fields:
+            row.pop(field, None)
+
+
+def add_usage_keys(rows: Iterable[Row], fields: Iterable[str]) -> None:
+    """Add `usage_key`: one text that is the same in every run for the same dimensions.
+
+    Rows of one answer that share all dimensions are told apart by their occurrence in it.
+
+    Args:
+        rows: all rows of one answer.
+        fields: the dimensions; never a metric.
+    """
+    occurrences: Counter[bytes] = Counter()
+    fields = tuple(fields)
+    for row in rows:
+        dimensions = msgspec.json.encode([(field, row.get(field)) for field in fields])
+        occurrences[dimensions] += 1
+        digest = hashlib.blake2b(dimensions + b"#%d" % occurrences[dimensions], digest_size=16)
+        row["usage_key"] = digest.hexdigest()

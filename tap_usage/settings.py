@@ -1,0 +1,160 @@
+"""Settings: what a vendor declares, and one clear line for each thing that is wrong with what the user gave."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from jsonschema import Draft7Validator, ValidationError
+from singer_sdk import typing as th
+
+from tap_usage.state import instant
+
+COMMON = th.PropertiesList(
+    th.Property(
+        "start_date",
+        th.DateTimeType,
+        description="Earliest data of a first run; without an offset it is UTC. Default: 90 days before the run for "
+        "streams that are read by day or period, everything for Elastic Path",
+    ),
+    th.Property(
+        "end_date", th.DateTimeType, description="End of what is read, exclusive, for a bounded backfill. Default: now"
+    ),
+    th.Property(
+        "max_concurrency",
+        th.IntegerType(minimum=1, maximum=64),
+        default=8,
+        description="Requests in flight per vendor",
+    ),
+    th.Property(
+        "request_timeout_seconds",
+        th.NumberType(minimum=1, maximum=3600),
+        default=60,
+        description="Connect and read timeout of one request",
+    ),
+    th.Property(
+        "max_retries",
+        th.IntegerType(minimum=1, maximum=100),
+        default=8,
+        description="Tries of one request before it counts as failed",
+    ),
+    th.Property("user_agent", th.StringType, description="User-Agent header. Default: tap-usage/<version>"),
+)
+BY_THE_SDK = ("emit_activate_version_messages",)
+
+
+@dataclass(frozen=True)
+class Required:
+    """The settings of one vendor that must be there together.
+
+    Attributes:
+        vendor: prefix of all its settings, without the underscore.
+        names: the required ones.
+    """
+
+    vendor: str
+    names: tuple[str, ...]
+
+    def given(self, config: Mapping[str, Any]) -> bool:
+        """Return whether any setting was given that only this vendor needs."""
+        return any(config.get(name) not in (None, "") for name in self.names)
+
+    def missing(self, config: Mapping[str, Any]) -> list[str]:
+        """Return the required settings that are not there."""
+        return [name for name in self.names if config.get(name) in (None, "")]
+
+
+def schema(lists: Iterable[th.PropertiesList]) -> dict[str, Any]:
+    """Return the JSON Schema of all settings."""
+    properties: dict[str, Any] = {}
+    for settings in lists:
+        properties |= settings.to_dict()["properties"]
+    return {"type": "object", "properties": properties, "required": [], "$schema": Draft7Validator.META_SCHEMA["$id"]}
+
+
+def normalize(config: dict[str, Any], settings: Mapping[str, Any]) -> None:
+    """Give numbers, booleans and arrays that came as text their type, and leave out what is null or empty.
+
+    Environment variables and `.env` files know only text. Text that does not fit stays as it is, for `problems`.
+    """
+    for name, value in list(config.items()):
+        types = settings["properties"].get(name, {}).get("type", [])
+        if value is None or (value == "" and name in settings["properties"]):
+            del config[name]
+        elif isinstance(value, str) and "string" not in types:
+            config[name] = _from_text(value, types)
+    for name, setting in settings["properties"].items():
+        if "default" in setting:
+            config.setdefault(name, setting["default"])
+
+
+def _from_text(text: str, types: Iterable[str]) -> Any:  # noqa: ANN401 - a setting
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return [part.strip() for part in text.split(",")] if "array" in types else text
+    wrong = isinstance(value, bool) and "boolean" not in types
+    return text if wrong or isinstance(value, str) else value
+
+
+def problems(config: Mapping[str, Any], settings: Mapping[str, Any], vendors: Iterable[Required]) -> list[str]:
+    """Return one line for each thing that is wrong; empty when the settings are good. No value is quoted."""
+    known = settings["properties"]
+    lines = [_unknown(name, [*known, *BY_THE_SDK]) for name in config if name not in known and name not in BY_THE_SDK]
+    lines += [_wrong(error, known) for error in Draft7Validator(dict(settings)).iter_errors(dict(config))]
+    lines += [line for name in config for line in _more(name, config[name], known.get(name, {}))]
+    dated = not lines and "start_date" in config and "end_date" in config
+    if dated and instant(config["end_date"]) <= instant(config["start_date"]):
+        lines.append("`end_date` must be after `start_date`")
+    vendors = tuple(vendors)
+    used = [vendor for vendor in vendors if vendor.given(config)]
+    for vendor in used:
+        if missing := vendor.missing(config):
+            names = ", ".join(f"`{name}`" for name in missing)
+            lines.append(f"{vendor.vendor}: {names} missing; give all of them, or none of the vendor's credentials")
+    if not used and not lines:
+        wanted = "; or ".join(", ".join(f"`{name}`" for name in vendor.names) for vendor in vendors)
+        lines.append(f"no vendor is configured; give {wanted}")
+    return lines
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"`{name}` is not a setting" + (f"; did you mean `{close[0]}`?" if close else "")
+
+
+def _wrong(error: ValidationError, known: Mapping[str, Any]) -> str:
+    name = str(error.absolute_path[0]) if error.absolute_path else "the configuration"
+    where = f"`{name}`" + "".join(f"[{step}]" for step in list(error.absolute_path)[1:])
+    setting = known.get(name, {})
+    allowed: Any = error.validator_value
+    if error.validator == "type":
+        types = [kind for kind in allowed if kind != "null"]
+        article = "an" if types[0][0] in "aeiou" else "a"
+        return f"{where} must be {article} {types[0]}"
+    if error.validator == "enum":
+        return f"{where} must be one of {', '.join(str(value) for value in allowed if value is not None)}"
+    if error.validator in {"minimum", "maximum", "exclusiveMinimum"}:
+        low, high = setting.get("minimum"), setting.get("maximum")
+        return f"{where} must be " + (f"between {low} and {high}" if high is not None else f"at least {low}")
+    return f"{where} does not fit: see `--about`"
+
+
+def _more(name: str, value: object, setting: Mapping[str, Any]) -> Iterable[str]:
+    if not isinstance(value, str):
+        return
+    if setting.get("format") == "date-time":
+        try:
+            instant(value)
+        except ValueError:
+            yield f"`{name}` must be a date or date-time such as 2026-01-31 or 2026-01-31T00:00:00Z"
+    if name.endswith("_url"):
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.username:
+            yield f"`{name}` must be a URL such as https://api.example.com"
+    if not value.isprintable() or value != value.strip():
+        yield f"`{name}` has blanks or control characters at its ends or inside"

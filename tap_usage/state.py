@@ -1,0 +1,226 @@
+"""Bookmarks of a stream: bounded, resumable anywhere, moved only over complete data.
+
+What stands in the state of a stream, as ordinary Singer bookmarks:
+
+    {"replication_key": "used_on", "replication_key_value": "2026-11-22T10:00:00.000Z",
+     "scope": ["p1", "p2"], "query": "Day TemplateUri",
+     "partitions": [{"context": {"promotion_id": "p7"}, "replication_key": "used_on", "replication_key_value": null}],
+     "pass": {"after": "p5", "bound": "2026-11-22T11:00:00.000Z", "latest": "2026-11-22T10:59:01.000Z", "scope": null},
+     "executions": [...]}
+
+* `replication_key_value` holds for every partition (of `scope`, when a setting chose them).
+* `partitions` are the exceptions: partitions that failed keep their own older value (null: none yet), the one that is
+  being read has its progress.
+* `pass` is there while a run goes on, or after it was interrupted: partitions are read in the order of their ids, those
+  up to `after` are complete up to `bound`, the vendor's clock when the run began.
+* `executions` were submitted and not read yet.
+
+So the state after a complete run is one bookmark plus what failed. Partition lists that plain SDK taps write are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Any
+
+from tap_usage.rest.polling import OLDEST_TO_RESUME, Submitted
+
+VALUE = "replication_key_value"
+
+
+class Bookmarks:
+    """The bookmarks of one stream, a view on its part of the Singer state.
+
+    Values are ISO 8601 texts of one kind per stream (date-times in UTC or dates), compared as instants.
+
+    Args:
+        state: the stream's part of the state; it is changed in place.
+        replication_key: name of the replication key.
+        identity: name of the context field that tells partitions apart, None for a stream without partitions.
+        scope: ids that a setting chose, None for all.
+        query: what else the values depend on (granularity, grouping); when it changes, history is read again.
+    """
+
+    def __init__(
+        self,
+        state: dict[str, Any],
+        replication_key: str,
+        identity: str | None = None,
+        scope: Collection[str] | None = None,
+        query: str = "",
+    ) -> None:
+        self._state = state
+        self._key = replication_key
+        self._identity = identity
+        self._scope = sorted(scope) if scope is not None else None
+        if query and state.get("query", query) != query:
+            state.clear()
+        if query:
+            state["query"] = query
+        state["replication_key"] = replication_key
+        self._exceptions: dict[str, dict[str, Any]] = {
+            str(entry["context"].get(identity)): entry for entry in state.pop("partitions", []) if entry.get("context")
+        }
+        if "pass" in state and (state["pass"].get("scope") != self._scope or state["pass"]["bound"] is None):
+            del state["pass"]
+        self._save()
+
+    @property
+    def interrupted(self) -> tuple[str, str] | None:
+        """Id up to which an interrupted run was complete, and the bound of that run; None after a complete run."""
+        current = self._state.get("pass")
+        return (current["after"], current["bound"]) if current else None
+
+    def start(self, partition: str = "") -> str | None:
+        """Return the value a partition is complete up to, None if it was never read."""
+        if partition in self._exceptions:
+            return self._exceptions[partition].get(VALUE)
+        current = self._state.get("pass")
+        if current and partition <= current["after"]:
+            return _earlier(current["bound"], current["latest"])
+        covered = self._state.get("scope")
+        if self._identity is None or covered is None or partition in covered:
+            return self._state.get(VALUE)
+        return None
+
+    def begin(self, bound: str) -> None:
+        """Begin a pass over all partitions, or go on with an interrupted one.
+
+        Args:
+            bound: the vendor's clock now; no bookmark moves past it.
+        """
+        if self._identity is not None:
+            self._state.setdefault("pass", {"after": "", "bound": bound, "latest": None, "scope": self._scope})
+
+    def progress(self, partition: str, value: str) -> None:
+        """A partition is complete up to `value`, but not to its end."""
+        previous = self.start(partition)
+        if self._identity is None:
+            self._state[VALUE] = _later(value, previous)
+        else:
+            self._except(partition, _later(_earlier(self._state["pass"]["bound"], value), previous))
+
+    def finish(self, partition: str, latest: str | None) -> None:
+        """A partition is complete.
+
+        Args:
+            partition: its id; partitions finish in the order of their ids.
+            latest: the last value it holds, None if it holds none.
+        """
+        if self._identity is None:
+            self._state[VALUE] = _later(latest, self._state.get(VALUE))
+            return
+        latest = _later(latest, self.start(partition))
+        self._exceptions.pop(partition, None)
+        self._save()
+        current = self._state["pass"]
+        current["after"] = partition
+        current["latest"] = _later(latest, current["latest"])
+
+    def fail(self, partition: str) -> None:
+        """A partition could not be read to its end; it keeps what it has."""
+        if self._identity is not None:
+            self._except(partition, self.start(partition))
+            self._state["pass"]["after"] = partition
+
+    def complete(self, known: Collection[str]) -> None:
+        """The pass is over; all that is left is one bookmark and the partitions that failed.
+
+        Args:
+            known: ids of all partitions there are; exceptions of others are forgotten.
+        """
+        if self._identity is None or (current := self._state.pop("pass", None)) is None:
+            return
+        value = _earlier(current["bound"], current["latest"])
+        self._state[VALUE] = _later(value, self._state.get(VALUE)) if self._covers_all() else value
+        self._state.pop("scope", None)
+        if self._scope is not None:
+            self._state["scope"] = self._scope
+        self._exceptions = {key: entry for key, entry in self._exceptions.items() if key in known}
+        self._save()
+
+    def abandon(self) -> None:
+        """The pass cannot become complete (not all partitions are known): the next run reads from the old bookmark."""
+        self._state.pop("pass", None)
+
+    def _covers_all(self) -> bool:
+        covered = self._state.get("scope")
+        return covered is None or (self._scope is not None and set(self._scope) <= set(covered))
+
+    def _except(self, partition: str, value: str | None) -> None:
+        self._exceptions[partition] = {
+            "context": {self._identity: partition},
+            "replication_key": self._key,
+            VALUE: value,
+        }
+        self._save()
+
+    def _save(self) -> None:
+        self._state.pop("partitions", None)
+        if self._exceptions:
+            self._state["partitions"] = list(self._exceptions.values())
+
+
+class Executions:
+    """Executions that were submitted and not read yet, in the stream's part of the state."""
+
+    def __init__(self, state: dict[str, Any]) -> None:
+        self._state = state
+
+    def find(self, fingerprint: str, now: datetime) -> Submitted | None:
+        """Return the execution of the same query if it is young enough to be polled again."""
+        for entry in self._state.get("executions", []):
+            submitted = datetime.fromisoformat(entry["submitted_at"])
+            if entry["fingerprint"] == fingerprint and now - submitted < OLDEST_TO_RESUME:
+                return Submitted(entry["execution_id"], fingerprint, submitted)
+        return None
+
+    def keep(self, submitted: Submitted) -> None:
+        """Remember an execution, instead of an earlier one of the same query."""
+        self.drop(submitted.fingerprint)
+        self._state.setdefault("executions", []).append(
+            {
+                "execution_id": submitted.execution_id,
+                "fingerprint": submitted.fingerprint,
+                "submitted_at": utc_text(submitted.submitted_at),
+            }
+        )
+
+    def drop(self, fingerprint: str) -> None:
+        """Forget the execution of a query: it was read, or is of no use any more."""
+        left = [entry for entry in self._state.get("executions", []) if entry["fingerprint"] != fingerprint]
+        self._state.pop("executions", None)
+        if left:
+            self._state["executions"] = left
+
+    def forget_old(self, now: datetime) -> None:
+        """Forget executions that are too old to be polled again."""
+        for entry in list(self._state.get("executions", [])):
+            if now - datetime.fromisoformat(entry["submitted_at"]) >= OLDEST_TO_RESUME:
+                self.drop(entry["fingerprint"])
+
+
+def utc_text(instant: datetime) -> str:
+    """Return an instant as `2026-11-22T10:00:00.000Z`."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"
+
+
+def instant(text: str) -> datetime:
+    """Return the instant of a bookmark or setting; without an offset it is UTC.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    value = datetime.fromisoformat(text)
+    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _later(one: str | None, other: str | None) -> str | None:
+    if one is None or other is None:
+        return one if other is None else other
+    return max(one, other, key=instant)
+
+
+def _earlier(one: str, other: str | None) -> str | None:
+    return None if other is None else min(one, other, key=instant)

@@ -1,0 +1,394 @@
+"""The stream that all vendors' streams are: a data sheet below, the Singer SDK above, and the reading in between."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import cached_property
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote
+
+from singer_sdk import Stream
+
+from tap_usage import rows as row_changes
+from tap_usage import schema
+from tap_usage.progress import Counting, FullTable, Ordered, Unit, Windowed, context_key
+from tap_usage.rest import fanout
+from tap_usage.rest.connection import Connection, Request
+from tap_usage.rest.errors import PagingError, ReadError
+from tap_usage.rest.offsets import OffsetPages
+from tap_usage.rest.paging import NextLink, Page, Reading, Row, SinglePage
+from tap_usage.rest.polling import Execution, Submitted, fingerprint
+from tap_usage.snapshots import Counters, Snapshots
+from tap_usage.state import Bookmarks, Executions, instant, utc_text
+from tap_usage.windows import Calendar, day_of
+
+if TYPE_CHECKING:
+    from singer_sdk.helpers.types import Context, Record
+
+    from tap_usage.tap import TapUsage
+
+Contexts = list[tuple[str, dict[str, str]]]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Which settings cut a stream's time into windows.
+
+    Attributes:
+        field: field of the row that holds its date.
+        bucket: setting with the bucket (day, week, month, year).
+        span: setting with the size of a window.
+        lookback: setting with what is read again.
+        step: "day", or "bucket": the unit of both.
+        open_end: the current bucket is read too.
+        stamp: field to add with the first day of the row's bucket.
+    """
+
+    field: str
+    bucket: str
+    span: str
+    lookback: str
+    step: str = "day"
+    open_end: bool = False
+    stamp: str = ""
+
+
+class UsageStream(Stream):
+    """One endpoint of a vendor.
+
+    A subclass is a data sheet: `name path paging primary_keys replication_key`, then what deviates.
+
+    Attributes:
+        path: below the vendor's URL, with `{field}` for fields of the context.
+        paging: how the answer goes on.
+        tuning: fields of `paging` that settings determine.
+        parent: the stream whose rows are this one's partitions.
+        children: for a parent: context field → field of its rows.
+        barren: field and values of rows whose children are not asked for.
+        only: setting that lists the ids to read.
+        windows: for streams that are read by days or periods.
+        lookback: setting with the minutes that are read again before a bookmark, for streams in an order.
+        counters: for snapshots of cumulative counters.
+        observed: rows carry the day of the snapshot.
+        constants: field to add → setting.
+        envelope: fields of the answer that every row carries.
+        blanks: fields in which the vendor writes "" for nothing.
+        secrets: fields that never leave the tap.
+        key_fields: dimensions of `usage_key`, for rows without a key of their own.
+        query: settings on which history depends; when they change it is read again.
+    """
+
+    path: ClassVar[str]
+    paging: SinglePage | NextLink | OffsetPages | Execution
+    tuning: ClassVar[Mapping[str, str]] = {}
+    parent: ClassVar[type[UsageStream] | None] = None
+    children: ClassVar[Mapping[str, str]] = {}
+    barren: ClassVar[tuple[str, Collection[str]]] = ("", ())
+    only: ClassVar[str] = ""
+    windows: ClassVar[Windows | None] = None
+    lookback: ClassVar[str] = ""
+    counters: ClassVar[Counters | None] = None
+    observed: ClassVar[bool] = False
+    constants: ClassVar[Mapping[str, str]] = {}
+    envelope: ClassVar[tuple[str, ...]] = ()
+    blanks: ClassVar[tuple[str, ...]] = ()
+    secrets: ClassVar[tuple[str, ...]] = ()
+    key_fields: ClassVar[tuple[str, ...]] = ()
+    query: ClassVar[tuple[str, ...]] = ()
+
+    _tap: TapUsage
+
+    def __init__(self, tap: TapUsage, workers: fanout.Workers) -> None:
+        super().__init__(tap=tap, schema=schema.load(self.name), name=self.name)
+        self._workers = workers
+        self.paging = replace(
+            self.paging,
+            **{name: self.config[setting] for name, setting in self.tuning.items() if setting in self.config},
+        )
+        self.emitted = 0
+        self.expected: int | None = None
+        self.requests = 0
+        self.vanished = 0
+
+    # What a vendor may say with a method
+
+    def request(self, unit: Unit) -> Request:
+        """Return the request that a unit begins with."""
+        return Request(self._path(self.path, unit))
+
+    def dimensions(self) -> tuple[str, ...]:
+        """Return the fields that make up `usage_key`."""
+        return self.key_fields
+
+    # Reading
+
+    @property
+    def connection(self) -> Connection:
+        """The vendor's connection."""
+        return self._workers.connection
+
+    def get_records(self, context: Context | None) -> Iterable[Record]:  # noqa: ARG002 - partitions are read in here
+        """Yield all rows; whatever fails is told to the tap and does not end the others."""
+        began = self.connection.clock.monotonic()
+        self.emitted = 0
+        try:
+            yield from self._read()
+        except Exception as error:  # noqa: BLE001 - one stream must not end the others
+            self._tap.listed.setdefault(type(self), ([], False))
+            self._tap.failed(self, "", error)
+        seconds = self.connection.clock.monotonic() - began
+        of = f" of {self.expected}" if self.expected is not None else ""
+        gone = f", {self.vanished} vanished" if self.vanished else ""
+        self.logger.info("%d%s rows, %d requests%s, %.1f s", self.emitted, of, self.requests, gone, seconds)
+
+    def _read(self) -> Iterator[Record]:
+        contexts, complete = self._contexts()
+        known = {partition for partition, _ in contexts}
+        progress = self._progress()
+        found: Contexts = []
+        again = True
+        while again:
+            for unit, reading, page in self._events(progress.units(contexts)):
+                if page is None:
+                    progress.done(unit, reading)
+                    if not reading.error:
+                        reading.settle()
+                    complete &= not reading.error or not self.children
+                    self._save()
+                    continue
+                try:
+                    rows = self._prepare(page, unit)
+                except (ReadError, KeyError, TypeError, ValueError) as error:
+                    reading.error = (
+                        error if isinstance(error, ReadError) else PagingError(f"unreadable rows: {error!r}")
+                    )
+                    reading.finished = True
+                    reading.pages.clear()
+                    continue
+                found += self._contexts_of(rows, unit)
+                yield from rows
+                self.emitted += len(rows)
+                progress.page(unit, page)
+                self._save()
+            again = progress.end(known, complete=complete)
+        if self.children:
+            self._tap.listed[type(self)] = (sorted(found, key=itemgetter(0)), complete)
+        self._save()
+
+    def _events(self, units: Iterator[Unit]) -> Iterator[tuple[Unit, Reading, Page | None]]:
+        """Yield pages and ends of readings; write the state in between, count, and report failures."""
+        for event in fanout.read(self._workers, ((unit, self._reading(unit)) for unit in units)):
+            if event.key is None or event.reading is None:
+                self._save()
+                continue
+            yield event.key, event.reading, event.page
+            if event.page is not None:
+                continue
+            reading = event.reading
+            self.requests += reading.tries
+            if reading.expected is not None:
+                self.expected = (self.expected or 0) + reading.expected
+            if reading.vanished:
+                self.vanished += 1
+                self.logger.info("%s has vanished since it was listed; nothing to read", self._where(event.key))
+            if reading.error:
+                self._tap.failed(self, self._where(event.key), reading.error)
+
+    def _contexts(self) -> tuple[Contexts, bool]:
+        """Return the partitions, in the order of their ids, and whether these are all."""
+        if self.parent is None:
+            return [("", {})], True
+        parent = self._tap.stream_of(self.parent)
+        if self.parent not in self._tap.listed:
+            parent.list_children()
+        contexts, complete = self._tap.listed[self.parent]
+        if not complete:
+            self._tap.failed(self, "", ReadError(f"{parent.name} could not be listed completely, see there"))
+        return contexts, complete
+
+    def list_children(self) -> None:
+        """Read the rows for the sake of the children only."""
+        for _ in self.get_records(None):
+            pass
+
+    def _contexts_of(self, rows: Iterable[Row], unit: Unit) -> Contexts:
+        field, values = self.barren
+        found: Contexts = []
+        for row in rows if self.children else ():
+            if field and row.get(field) in values:
+                self.logger.info("%s is %s; its children are not asked for", row.get("id"), row.get(field))
+                continue
+            context = {**unit.context, **{name: str(row[own]) for name, own in self.children.items()}}
+            found.append((context_key(context), context))
+        return found
+
+    def _reading(self, unit: Unit) -> Reading:
+        request = self.request(unit)
+        if isinstance(self.paging, OffsetPages):
+            end = self.config.get("end_date") if self.paging.order else None
+            return self.paging.read(request, unit.start, instant(end) if end else None)
+        if not isinstance(self.paging, Execution):
+            return self.paging.read(request)
+        mark = fingerprint(self.connection.host.url, request)
+
+        def journal(submitted: Submitted | None) -> None:
+            if submitted:
+                self._executions.keep(replace(submitted, fingerprint=mark))
+                self._tap.write_state_soon()
+            else:
+                self._executions.drop(mark)
+
+        resume = self._executions.find(mark, self.connection.now())
+        results = self._path(self.paging.results, unit)
+        return self.paging.read(request, results, self.connection.clock, journal, resume)
+
+    def _path(self, path: str, unit: Unit) -> str:
+        for name, value in unit.context.items():
+            path = path.replace(f"{{{name}}}", quote(value, safe=""))
+        return path
+
+    def _where(self, unit: Unit) -> str:
+        parts = [f"{name}={value}" for name, value in unit.context.items()]
+        if unit.window:
+            parts.append(f"{unit.window.start}/{unit.window.end}")
+        return " ".join(parts)
+
+    # Rows
+
+    def _prepare(self, page: Page, unit: Unit) -> list[Row]:
+        """Return the rows of a page as they are emitted."""
+        rows = page.rows
+        if self.only and (chosen := self.config.get(self.only)) is not None:
+            rows = [row for row in rows if row.get("id") in chosen]
+        row_changes.leave_out(rows, self.secrets)
+        row_changes.blank_to_null(rows, self.blanks)
+        added: Row = {field: page.body.get(field) for field in self.envelope}
+        added |= {field: self.config[setting] for field, setting in self.constants.items()}
+        added |= unit.context
+        if self.observed:
+            added["observed_on"] = utc_text(page.date)[:10]
+        for row in rows if added else ():
+            row.update(added)
+        if self.windows and unit.window:
+            rows = self._within(rows, unit, self.windows)
+        if dimensions := self.dimensions():
+            row_changes.add_usage_keys(rows, dimensions)
+        for row in rows if self.counters else ():
+            self._snapshots.stamp(row, page.date)
+        for key in self.primary_keys:
+            if any(row.get(key) is None for row in rows):
+                raise PagingError(f"a row without `{key}` came, which is a key")
+        return rows
+
+    def _within(self, rows: list[Row], unit: Unit, windows: Windows) -> list[Row]:
+        """Return the rows that belong to the window, with `is_final`; a vendor may treat an end as inclusive."""
+        kept = []
+        assert unit.window  # noqa: S101 - for the type checker
+        for row in rows:
+            day = day_of(row[windows.field])
+            if unit.window.start <= day < unit.window.end:
+                row["is_final"] = self.calendar.is_final(day)
+                if windows.stamp:
+                    row[windows.stamp] = day.isoformat()
+                kept.append(row)
+        if len(kept) < len(rows):
+            self.logger.info("%s: %d rows of other days left out", self._where(unit), len(rows) - len(kept))
+        return kept
+
+    # State
+
+    @cached_property
+    def _state(self) -> dict[str, Any]:
+        """The stream's part of the tap's state; a full-table run of an incremental stream does not look at it."""
+        fresh = bool(self.windows or self.lookback) and self.replication_method == "FULL_TABLE"
+        bookmarks: dict[str, Any] = self._tap.state.setdefault("bookmarks", {})
+        if fresh:
+            bookmarks.pop(self.name, None)
+        stream: dict[str, Any] = bookmarks.setdefault(self.name, {})
+        return stream
+
+    def _save(self) -> None:
+        """Write the state if a line is due; in BATCH mode the SDK does, when the files are there."""
+        if not self.config.get("batch_config"):
+            self._tap.write_state()
+
+    @cached_property
+    def _executions(self) -> Executions:
+        return Executions(self._state)
+
+    @cached_property
+    def _snapshots(self) -> Snapshots:
+        assert self.counters  # noqa: S101 - for the type checker
+        return Snapshots(self._state, self.counters)
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        """How this run cuts time, by the vendor's clock."""
+        assert self.windows  # noqa: S101 - for the type checker
+        windows, config = self.windows, self.config
+        bucket = config[windows.bucket].lower()
+        bounds = {name: instant(config[name]).date() if name in config else None for name in ("start_date", "end_date")}
+        return Calendar(
+            bucket=bucket,
+            span=config[windows.span],
+            step=bucket if windows.step == "bucket" else windows.step,
+            lookback=config[windows.lookback],
+            today=self.connection.started.date(),
+            open_end=windows.open_end,
+            **bounds,
+        )
+
+    def _progress(self) -> FullTable:
+        if self.counters:
+            return Counting(self._snapshots)
+        if not self.windows and not self.lookback:
+            return FullTable()
+        identity = [*self.parent.children][-1] if self.parent else None
+        chosen = self.config.get(self.parent.only) if self.parent and self.parent.only else None
+        query = " ".join(_words(self.config[setting]) for setting in self.query)
+        bookmarks = Bookmarks(self._state, str(self.replication_key), identity, chosen, query)
+        if self.windows:
+            date_time = self.schema["properties"][str(self.replication_key)].get("format") == "date-time"
+            return Windowed(bookmarks, self.calendar, with_time=date_time)
+        bounds = [instant(self.config[name]) if name in self.config else None for name in ("start_date", "end_date")]
+        return Ordered(bookmarks, self.connection.started, timedelta(minutes=self.config[self.lookback]), *bounds)
+
+    # The SDK's hooks: bookmarks are moved in here and in `state`, not record by record
+
+    @property
+    def partitions(self) -> None:
+        return None
+
+    @property
+    def emit_activate_version_messages(self) -> bool:
+        """Snapshots are never replaced as a whole: older days would be deleted downstream."""
+        return super().emit_activate_version_messages and not (self.counters or self.observed)
+
+    def get_replication_key_signpost(self, context: Context | None = None) -> None:  # noqa: ARG002
+        return None
+
+    def finalize_state_progress_markers(self, state: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        self._write_state_message()
+
+    def _write_starting_replication_value(self, context: Context | None) -> None: ...
+
+    def _increment_stream_state(self, latest_record: Record, *, context: Context | None = None) -> None: ...
+
+    def _finalize_state(self, state: dict[str, Any] | None = None) -> None: ...
+
+    def _process_record(
+        self,
+        record: Record,
+        child_context: Context | None = None,
+        partition_context: Context | None = None,
+    ) -> None: ...
+
+    def _write_state_message(self) -> None:
+        self._tap.write_state(now=True)
+
+
+def _words(setting: str | list[str]) -> str:
+    return setting if isinstance(setting, str) else ",".join(sorted(setting))

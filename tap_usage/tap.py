@@ -1,0 +1,275 @@
+"""The tap: settings of all vendors, streams of those that are configured, one exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, ClassVar
+
+import click
+from dotenv import dotenv_values
+from singer_sdk import Tap
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers._classproperty import classproperty
+from singer_sdk.plugin_base import SingerCommand, _ConfigInput
+
+from tap_usage import settings
+from tap_usage.output import BufferedWriter, StateWriter
+from tap_usage.rest.clock import Clock, Stopped
+from tap_usage.rest.connection import Connection
+from tap_usage.rest.errors import ReadError
+from tap_usage.rest.fanout import Workers
+from tap_usage.vendors import VENDORS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+    from singer_sdk import Stream
+
+    from tap_usage.streams import Contexts, UsageStream
+    from tap_usage.vendors.vendor import Vendor
+
+CLOSED_PIPE = 1
+
+
+class IncompleteError(Exception):
+    """Something that was selected could not be extracted; the log has a line for each."""
+
+
+class Command(SingerCommand):
+    """The command line, with exit codes that tell the truth and no traceback for what a user can cause."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as click has it
+        """Run, and turn what may happen to any run into an exit code."""
+        try:
+            return super().main(*args, **kwargs)
+        except IncompleteError:
+            sys.exit(1)
+        except ConfigValidationError as error:
+            for line in error.errors:
+                self.logger.error("%s", line)  # noqa: TRY400 - no traceback
+            sys.exit(1)
+        except BrokenPipeError:
+            # The target is gone; Python would complain once more when it flushes at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(CLOSED_PIPE)
+
+
+class TapUsage(Tap):
+    """Usage data of PingOne, Genesys Cloud, Demandbase and Elastic Path."""
+
+    name = "tap-usage"
+    package_name = "tap-usage"
+    config_jsonschema: ClassVar[dict[str, Any]] = settings.schema([settings.COMMON, *(v.settings for v in VENDORS)])
+    message_writer_class = BufferedWriter
+    message_writer: BufferedWriter
+    clock_class: ClassVar[type[Clock]] = Clock
+
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - the SDK's arguments
+        self.clock = self.clock_class()
+        self.listed: dict[type[UsageStream], tuple[Contexts, bool]] = {}
+        self.failures: list[str] = []
+        self._workers: list[Workers] = []
+        super().__init__(**kwargs)
+
+    # Settings
+
+    @classproperty
+    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805 - a class property
+        """Settings from the environment, and from `.env` in the working directory."""
+        environment = {**dotenv_values(".env"), **os.environ}
+        cls.append_builtin_config(cls.config_jsonschema)
+        names = {name: cls._env_var_prefix + name.upper() for name in cls.config_jsonschema["properties"]}
+        return {name: environment[key] for name, key in names.items() if key in environment}
+
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        self.append_builtin_config(self.config_jsonschema)
+        self._config = dict(self._config)
+        settings.normalize(self._config, self.config_jsonschema)
+        errors = settings.problems(self._config, self.config_jsonschema, [vendor.required for vendor in VENDORS])
+        if errors and raise_errors:
+            raise ConfigValidationError("Config validation failed", errors=errors, schema=self.config_jsonschema)
+        return errors
+
+    # Streams
+
+    @property
+    def vendors(self) -> Sequence[Vendor]:
+        """The vendors that are configured; all of them when none is, to show what there is."""
+        chosen = [vendor for vendor in VENDORS if not vendor.required.missing(self.config)]
+        return chosen or VENDORS
+
+    def discover_streams(self) -> list[UsageStream]:
+        """Return the streams of the configured vendors."""
+        streams = []
+        for vendor in self.vendors:
+            workers = Workers(self._connect(vendor))
+            self._workers.append(workers)
+            streams += [stream(self, workers) for stream in vendor.streams]
+        return streams
+
+    @property
+    def streams(self) -> dict[str, Stream]:
+        """The streams by name, parents before their children, so that each list is asked for once."""
+        if self._streams is None:
+            loaded = super().streams
+            order: list[type] = [stream for vendor in VENDORS for stream in vendor.streams]
+            self._streams = dict(sorted(loaded.items(), key=lambda item: order.index(type(item[1]))))
+        return self._streams
+
+    def stream_of(self, kind: type[UsageStream]) -> UsageStream:
+        """Return the tap's stream of a class."""
+        return next(stream for stream in self.streams.values() if isinstance(stream, kind))
+
+    def _connect(self, vendor: Vendor) -> Connection:
+        agent = self.config.get("user_agent") or f"{self.name}/{version(self.package_name)}"
+        defaults = {name: setting.get("default") for name, setting in self.config_jsonschema["properties"].items()}
+        config = defaults | dict(self.config)
+        return Connection(
+            vendor.host(config),
+            self.clock,
+            max_concurrency=config["max_concurrency"],
+            timeout_seconds=config["request_timeout_seconds"],
+            max_tries=config["max_retries"],
+            user_agent=agent,
+        )
+
+    # Running
+
+    @classmethod
+    def invoke(  # type: ignore[override]
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        state: IO[str] | None = None,
+        catalog: IO[str] | None = None,
+    ) -> None:
+        """Extract everything that is selected.
+
+        Raises:
+            IncompleteError: when something could not be extracted.
+        """
+        if about:
+            cls.print_about(about_format)
+            return
+        cls.print_version(print_fn=cls.logger.info)
+        tap = cls(
+            config=config.config if config else None,
+            state=_read(state, "--state") if state else None,
+            catalog=_read(catalog, "--catalog") if catalog else None,
+            parse_env_config=bool(config and config.parse_env),
+        )
+        tap.run()
+
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:  # noqa: ARG003
+        """Read the files given with `--config`; `ENV` stands for the environment."""
+        config: dict[str, Any] = {}
+        for path in value:
+            if path == "ENV":
+                continue
+            try:
+                with Path(path).open(encoding="utf-8") as file:
+                    config |= _read(file, "--config")
+            except OSError as error:
+                raise click.UsageError(f"--config: {path}: {error.strerror}") from None
+        return _ConfigInput(config=config, parse_env="ENV" in value)
+
+    @classmethod
+    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
+        """Read one row of each stream (`--test`), or write the schemas (`--test=schema`)."""
+        if value in {"all", "records"}:
+            config: _ConfigInput = ctx.params["config"]
+            tap = cls(config=config.config, parse_env_config=config.parse_env)
+            tap.run(test=True)
+            ctx.exit()
+        super().cb_test(ctx, param, value)
+
+    def run(self, *, test: bool = False) -> None:
+        """Extract; the last lines of the log name what failed.
+
+        Raises:
+            IncompleteError: when something could not be extracted.
+            SystemExit: when the run was ended by a signal.
+        """
+        try:
+            if test:
+                self.run_connection_test()
+            else:
+                self.sync_all()
+                self.write_state(now=True)
+        except Stopped:
+            self.write_state(now=True)
+            sys.stdout.flush()
+            sys.exit(128 + (self.clock.stopping or signal.SIGTERM))
+        finally:
+            for workers in self._workers:
+                workers.close(0.2 if self.clock.stopping else 1.0)
+                workers.connection.close()
+        for line in self.failures:
+            self.logger.error("%s", line)
+        if self.failures:
+            raise IncompleteError
+
+    def failed(self, stream: UsageStream, where: str, error: Exception) -> None:
+        """Note a failure; it is named at the end of the run."""
+        if isinstance(error, ReadError):
+            text = str(error)
+        else:
+            text = f"unexpected {type(error).__name__}, please report it (LOGLEVEL=DEBUG shows where)"
+            self.logger.debug("In %s", stream.name, exc_info=error)
+        place = ": ".join(part for part in (stream.connection.host.name, stream.name, where) if part)
+        line = f"{place}: {text}"
+        if line not in self.failures:
+            self.failures.append(line)
+
+    # State
+
+    @cached_property
+    def _states(self) -> StateWriter:
+        return StateWriter(self.message_writer, self.state, self.clock)
+
+    def write_state(self, *, now: bool = False) -> None:
+        """Write a STATE line if one is due (or `now`, if the state has changed)."""
+        self._states.write(now=now)
+
+    def write_state_soon(self) -> None:
+        """Have the next `write_state` write a line, however few records there were since the last one."""
+        self._states.hurry()
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the SDK's arguments
+        """SIGTERM and Ctrl-C: have everything that waits or emits stop. A second signal ends the process at once."""
+        if self.clock.stopping is not None:
+            os._exit(128 + signum)
+        self.clock.stop(signum)
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Return the command line."""
+        command = super().get_singer_command()
+        return Command(
+            name=command.name,
+            callback=command.callback,
+            params=command.params,
+            context_settings=command.context_settings,
+            help="Extract usage data as Singer messages.",
+            logger=cls.logger,
+        )
+
+
+def _read(file: IO[str], option: str) -> dict[str, Any]:
+    try:
+        value = json.load(file)
+    except ValueError as error:
+        raise click.UsageError(f"{option}: {file.name} is not JSON ({error})") from None
+    if not isinstance(value, dict):
+        raise click.UsageError(f"{option}: {file.name} does not hold a JSON object")
+    return value

@@ -1,0 +1,151 @@
+"""Demandbase (formerly InsideView): API usage per period, and credits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from singer_sdk import typing as th
+
+from tap_usage.progress import Unit
+from tap_usage.rest.auth import TokenRequest
+from tap_usage.rest.connection import ErrorFields, Host, Request
+from tap_usage.rest.errors import Rule, Verdict
+from tap_usage.rest.paging import SinglePage
+from tap_usage.settings import Required
+from tap_usage.snapshots import Counters
+from tap_usage.streams import UsageStream, Windows
+from tap_usage.vendors.vendor import Vendor
+
+LENGTHS = {"day": 10, "month": 7, "year": 4}
+MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+ENVELOPE = ("accountId", "period", "usageForAccount", "creditsForAccount")
+
+SETTINGS = th.PropertiesList(
+    th.Property("demandbase_client_id", th.StringType, description="Client id of the API key"),
+    th.Property("demandbase_client_secret", th.StringType, secret=True, description="Its client secret"),
+    th.Property(
+        "demandbase_period",
+        th.StringType(allowed_values=list(LENGTHS)),
+        default="day",
+        description="What one row is about",
+    ),
+    th.Property("demandbase_window_periods", th.IntegerType(minimum=1), default=31, description="Periods per request"),
+    th.Property(
+        "demandbase_lookback_periods",
+        th.IntegerType(minimum=0),
+        default=2,
+        description="Periods read again, because bulk jobs post late; the current one always is",
+    ),
+    th.Property(
+        "demandbase_throttle_wait_seconds",
+        th.NumberType(minimum=0),
+        default=300,
+        description="Shortest wait after a 429: one throttled token locks the account for five minutes",
+    ),
+    th.Property("demandbase_api_url", th.StringType, description="API URL instead of the vendor's"),
+    th.Property("demandbase_login_url", th.StringType, description="Login URL instead of the vendor's"),
+)
+
+
+def expiry(text: str) -> datetime:
+    """Read `Tue, Jul 21, 2015 09:08:17 PM GMT`: 12-hour clock, English names whatever the locale.
+
+    Raises:
+        ValueError: if it is something else.
+    """
+    _, day, rest = text.split(", ")
+    month, number = day.split()
+    year, clock, half, _ = rest.split()
+    hour, minute, second = (int(part) for part in clock.split(":"))
+    hour = hour % 12 + (12 if half == "PM" else 0)
+    return datetime(int(year), MONTHS.index(month) + 1, int(number), hour, minute, second, tzinfo=UTC)
+
+
+def host(config: Mapping[str, Any]) -> Host:
+    """Return the connection's data sheet. The secret goes in a form, the token in a header of its own."""
+    login = config["demandbase_login_url"] or "https://login.insideview.com"
+    form = {
+        "clientId": config["demandbase_client_id"],
+        "clientSecret": config["demandbase_client_secret"],
+        "grantType": "cred",
+    }
+    details = "accessTokenDetails"
+    return Host(
+        name="demandbase",
+        url=config["demandbase_api_url"] or "https://api.insideview.com",
+        token=TokenRequest(
+            f"{login.rstrip('/')}/Auth/login/v1/token.json",
+            form,
+            token=f"{details}.accessToken",
+            expiry=(f"{details}.expirationTime", expiry),
+        ),
+        token_header=("accessToken", ""),
+        rules=(
+            Rule((405,), Verdict.FAIL, "the account is not entitled to this API; ask Demandbase"),
+            Rule(
+                (429,),
+                Verdict.RETRY,
+                "the whole account is throttled; run less often",
+                pause=True,
+                at_least_seconds=config["demandbase_throttle_wait_seconds"],
+            ),
+        ),
+        errors=ErrorFields(code=("errorNumber", "errorType"), text=(), correlation=("diagnosticCode",)),
+    )
+
+
+class Account(UsageStream):
+    """Both streams read `GET /api/v1/admin/usage`. https://kb.demandbase.com/hc/en-us/articles/7273870226075."""
+
+    path = "/api/v1/admin/usage"
+    windows = Windows(
+        field="date",
+        bucket="demandbase_period",
+        span="demandbase_window_periods",
+        lookback="demandbase_lookback_periods",
+        step="bucket",
+        open_end=True,
+        stamp="period_start",
+    )
+
+    def request(self, unit: Unit) -> Request:
+        """Ask for a window, or for the last period that is read; `end` is inclusive."""
+        window = unit.window or self.calendar.last
+        first, last = window.start, window.end - timedelta(days=1)
+        period = self.config["demandbase_period"]
+        return super().request(unit).with_params(period=period, start=self._text(first), end=self._text(last))
+
+    def _text(self, day: date) -> str:
+        return day.isoformat()[: LENGTHS[self.config["demandbase_period"]]]
+
+
+class ApiUsage(Account):
+    """Transactions per API and period."""
+
+    name = "demandbase_api_usage"
+    paging = SinglePage(rows="usageForAccount", envelope=ENVELOPE)
+    primary_keys = ("usage_key",)
+    replication_key = "period_start"
+    envelope = ("accountId", "accountName", "period")
+    key_fields = ("accountId", "period", "date", "api")
+    query = ("demandbase_period",)
+
+
+class Credits(Account):
+    """Credits of the current allocation period."""
+
+    name = "demandbase_credits"
+    paging = SinglePage(rows="creditsForAccount", envelope=ENVELOPE)
+    primary_keys = ("accountId", "observed_on")
+    envelope = ("accountId", "accountName")
+    counters = Counters("accountId", ("consumedCredits",))
+
+
+VENDOR = Vendor(
+    required=Required("demandbase", ("demandbase_client_id", "demandbase_client_secret")),
+    settings=SETTINGS,
+    host=host,
+    streams=(ApiUsage, Credits),
+)

@@ -1,0 +1,229 @@
+"""Genesys Cloud: API usage of the organization and of OAuth clients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from singer_sdk import typing as th
+
+from tap_usage.progress import Unit
+from tap_usage.rest.auth import TokenRequest
+from tap_usage.rest.connection import Budget, ErrorFields, Host, Request
+from tap_usage.rest.errors import Rule, Verdict
+from tap_usage.rest.paging import NextLink
+from tap_usage.rest.polling import Execution
+from tap_usage.settings import Required
+from tap_usage.streams import UsageStream, Windows
+from tap_usage.vendors.vendor import Vendor
+from tap_usage.windows import midnight
+
+DIMENSIONS = {
+    "OAuthClientId": "clientId",
+    "OrganizationId": "organizationId",
+    "UserId": "userId",
+    "TemplateUri": "templateUri",
+    "HttpMethod": "httpMethod",
+}
+OF_A_CLIENT = [name for name in DIMENSIONS if name != "UserId"]
+
+
+def _seconds(name: str, default: float, description: str) -> th.Property[float]:
+    return th.Property(name, th.NumberType(minimum=0), default=default, description=description)
+
+
+SETTINGS = th.PropertiesList(
+    th.Property("genesys_client_id", th.StringType, description="Client id of a client-credentials OAuth client"),
+    th.Property("genesys_client_secret", th.StringType, secret=True, description="Its client secret"),
+    th.Property(
+        "genesys_region",
+        th.StringType,
+        default="mypurecloud.com",
+        description="Domain of the region, such as mypurecloud.ie or usw2.pure.cloud",
+    ),
+    th.Property(
+        "genesys_granularity",
+        th.StringType(allowed_values=["Day", "Week", "Month"]),
+        default="Day",
+        description="What one row is about",
+    ),
+    th.Property(
+        "genesys_group_by",
+        th.ArrayType(th.StringType(allowed_values=list(DIMENSIONS))),
+        default=["OAuthClientId", "TemplateUri", "HttpMethod"],
+        description="Dimensions of the organization's usage",
+    ),
+    th.Property(
+        "genesys_client_group_by",
+        th.ArrayType(th.StringType(allowed_values=OF_A_CLIENT)),
+        default=["TemplateUri", "HttpMethod"],
+        description="Dimensions of the clients' usage",
+    ),
+    th.Property(
+        "genesys_oauth_client_ids", th.ArrayType(th.StringType), description="Only these clients. Default: all"
+    ),
+    th.Property(
+        "genesys_window_days",
+        th.IntegerType(minimum=1, maximum=90),
+        default=31,
+        description="Days that one query spans at most",
+    ),
+    th.Property(
+        "genesys_lookback_days",
+        th.IntegerType(minimum=0),
+        default=3,
+        description="Finished days read again, because usage settles late",
+    ),
+    th.Property(
+        "genesys_summary_days", th.IntegerType(minimum=1), default=7, description="Days that the summary is about"
+    ),
+    _seconds("genesys_poll_initial_seconds", 5, "First wait between polls"),
+    _seconds("genesys_poll_max_seconds", 60, "Largest wait between polls"),
+    _seconds("genesys_poll_timeout_seconds", 3600, "Then the query has failed"),
+    th.Property(
+        "genesys_requests_per_minute",
+        th.NumberType(minimum=0),
+        default=240,
+        description="Request rate, 0 for no limit",
+    ),
+    th.Property("genesys_api_url", th.StringType, description="API URL instead of the region's"),
+    th.Property("genesys_login_url", th.StringType, description="Login URL instead of the region's"),
+)
+
+
+def host(config: Mapping[str, Any]) -> Host:
+    """Return the connection's data sheet. Tokens come from the login host; a throttled token request is a 400."""
+    region = config["genesys_region"]
+    login = config["genesys_login_url"] or f"https://login.{region}"
+    return Host(
+        name="genesys",
+        url=config["genesys_api_url"] or f"https://api.{region}",
+        token=TokenRequest(
+            f"{login.rstrip('/')}/oauth/token",
+            {"grant_type": "client_credentials"},
+            basic=(config["genesys_client_id"] or "", config["genesys_client_secret"] or ""),
+        ),
+        rules=(
+            Rule((400,), Verdict.RETRY, "token requests are throttled", text="rate limit exceeded", pause=True),
+            Rule((400, 401), Verdict.FAIL, "check client id, secret and genesys_region", text="invalid_client"),
+        ),
+        errors=ErrorFields(
+            code=("code", "error"),
+            text=("error_description", "description"),
+            correlation=("contextId",),
+            header="ININ-Correlation-Id",
+        ),
+        budget=Budget("inin-ratelimit-count", "inin-ratelimit-allowed", "inin-ratelimit-reset"),
+        per_second=config["genesys_requests_per_minute"] / 60,
+    )
+
+
+def execution(results: str, *, vanishing: bool = False) -> Execution:
+    """Return how a query runs; org and client results have the id at different places of their paths."""
+    return Execution(
+        results=results,
+        rows="results",
+        execution_id="executionId",
+        status="queryStatus",
+        running=("Running",),
+        complete=("Complete",),
+        failed=("Failed",),
+        vanishing=vanishing,
+    )
+
+
+CLIENT_RESULTS = "/api/v2/oauth/clients/{oauth_client_id}/usage/query/results/{execution_id}"
+
+
+class OAuthClients(UsageStream):
+    """OAuth clients of the organization. https://developer.genesys.cloud/authorization/platform-auth/."""
+
+    name = "genesys_oauth_clients"
+    path = "/api/v2/oauth/clients"
+    paging = NextLink(rows="entities", link="nextUri", total="total")
+    primary_keys = ("id",)
+    secrets = ("secret",)
+    only = "genesys_oauth_client_ids"
+    children = {"oauth_client_id": "id"}
+
+
+class Usage(UsageStream):
+    """What the results of all queries share: dimensions that were not grouped by come as ""."""
+
+    group_by: ClassVar[str]
+    primary_keys = ("usage_key",)
+    blanks = ("clientName", *DIMENSIONS.values())
+    tuning = {
+        "initial": "genesys_poll_initial_seconds",
+        "longest": "genesys_poll_max_seconds",
+        "timeout": "genesys_poll_timeout_seconds",
+    }
+
+
+class UsageQuery(Usage):
+    """A query by windows of days. https://developer.genesys.cloud/blog/2021-01-04-API-Usage/."""
+
+    replication_key = "date"
+    constants = {"granularity": "genesys_granularity"}
+    windows = Windows(
+        field="date", bucket="genesys_granularity", span="genesys_window_days", lookback="genesys_lookback_days"
+    )
+
+    def dimensions(self) -> tuple[str, ...]:
+        """Return granularity, date, and what was grouped by."""
+        grouped = sorted(DIMENSIONS[name] for name in self.config[self.group_by])
+        return (*(self.parent.children if self.parent else ()), "granularity", "date", *grouped)
+
+    def request(self, unit: Unit) -> Request:
+        """Submit the query of a window; times without an offset are not documented, so they carry Z."""
+        if unit.window is None:
+            raise ValueError(unit)
+        interval = f"{midnight(unit.window.start)}/{midnight(unit.window.end)}"
+        granularity, group_by = self.config["genesys_granularity"], self.config[self.group_by]
+        body = {"interval": interval, "granularity": granularity, "groupBy": group_by}
+        return Request(super().request(unit).path, "POST", json=body)
+
+
+class OrganizationUsage(UsageQuery):
+    """API usage of the organization; it includes clients that were deleted."""
+
+    name = "genesys_organization_usage"
+    path = "/api/v2/usage/query"
+    paging = execution("/api/v2/usage/query/{execution_id}/results")
+    group_by = "genesys_group_by"
+    query = ("genesys_granularity", "genesys_group_by")
+
+
+class ClientUsage(UsageQuery):
+    """API usage of an OAuth client."""
+
+    name = "genesys_client_usage"
+    path = "/api/v2/oauth/clients/{oauth_client_id}/usage/query"
+    paging = execution(CLIENT_RESULTS, vanishing=True)
+    parent = OAuthClients
+    group_by = "genesys_client_group_by"
+    query = ("genesys_granularity", "genesys_client_group_by")
+
+
+class ClientUsageSummary(Usage):
+    """API usage of an OAuth client over the last days, as the vendor sums it up."""
+
+    name = "genesys_client_usage_summary"
+    path = "/api/v2/oauth/clients/{oauth_client_id}/usage/summary"
+    paging = execution(CLIENT_RESULTS, vanishing=True)
+    parent = OAuthClients
+    observed = True
+    constants = {"days": "genesys_summary_days"}
+    key_fields = ("oauth_client_id", "days", "observed_on", "date", *DIMENSIONS.values())
+
+    def request(self, unit: Unit) -> Request:
+        """Start the summary."""
+        return super().request(unit).with_params(days=self.config["genesys_summary_days"])
+
+
+VENDOR = Vendor(
+    required=Required("genesys", ("genesys_client_id", "genesys_client_secret")),
+    settings=SETTINGS,
+    host=host,
+    streams=(OAuthClients, OrganizationUsage, ClientUsage, ClientUsageSummary),
+)

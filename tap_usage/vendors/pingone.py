@@ -1,0 +1,127 @@
+"""PingOne: lifetime usage counts of credential issuance rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from singer_sdk import typing as th
+
+from tap_usage.rest.auth import TokenRequest
+from tap_usage.rest.connection import ErrorFields, Host
+from tap_usage.rest.paging import NextLink, SinglePage
+from tap_usage.settings import Required
+from tap_usage.snapshots import Counters
+from tap_usage.streams import UsageStream
+from tap_usage.vendors.vendor import Vendor
+
+COUNTERS = ("issued", "accepted", "updated", "revoked", "errors")
+
+SETTINGS = th.PropertiesList(
+    th.Property("pingone_environment_id", th.StringType, description="Environment that owns the worker application"),
+    th.Property("pingone_client_id", th.StringType, description="Client id of the worker application"),
+    th.Property("pingone_client_secret", th.StringType, secret=True, description="Its client secret"),
+    th.Property(
+        "pingone_region",
+        th.StringType(allowed_values=["com", "eu", "ca", "asia", "com.au", "sg"]),
+        default="com",
+        description="Top-level domain of the region",
+    ),
+    th.Property(
+        "pingone_token_auth_method",
+        th.StringType(allowed_values=["client_secret_basic", "client_secret_post"]),
+        default="client_secret_basic",
+        description="As configured on the application",
+    ),
+    th.Property(
+        "pingone_environment_ids", th.ArrayType(th.StringType), description="Only these environments. Default: all"
+    ),
+    th.Property(
+        "pingone_requests_per_second",
+        th.NumberType(minimum=0),
+        default=3,
+        description="Request rate, 0 for no limit; the vendor's budget is shared with production traffic",
+    ),
+    th.Property("pingone_api_url", th.StringType, description="API URL instead of the region's, without /v1"),
+    th.Property(
+        "pingone_auth_url", th.StringType, description="Login URL instead of the region's, without the environment id"
+    ),
+)
+
+
+def host(config: Mapping[str, Any]) -> Host:
+    """Return the connection's data sheet. How the token is asked for is configured per application."""
+    region = config["pingone_region"]
+    login = config["pingone_auth_url"] or f"https://auth.pingone.{region}"
+    client = (config["pingone_client_id"] or "", config["pingone_client_secret"] or "")
+    posted = config["pingone_token_auth_method"] == "client_secret_post"  # noqa: S105 - the name of a method
+    form = {"grant_type": "client_credentials"}
+    if posted:
+        form |= {"client_id": client[0], "client_secret": client[1]}
+    return Host(
+        name="pingone",
+        url=config["pingone_api_url"] or f"https://api.pingone.{region}",
+        token=TokenRequest(
+            f"{login.rstrip('/')}/{config['pingone_environment_id']}/as/token", form, basic=None if posted else client
+        ),
+        errors=ErrorFields(code=("code", "details.0.code", "error"), text=("error_description",), correlation=("id",)),
+        per_second=config["pingone_requests_per_second"],
+    )
+
+
+def pages(rows: str) -> NextLink:
+    """Return the paging of a HAL collection; `_embedded` may be missing when there is nothing."""
+    return NextLink(f"_embedded.{rows}", "_links.next.href", envelope=("_embedded", "_links", "size"), vanishing=True)
+
+
+class Environments(UsageStream):
+    """Environments the credentials can see. https://developer.pingidentity.com/pingone-api/platform/environments.html."""
+
+    name = "pingone_environments"
+    path = "/v1/environments"
+    paging = NextLink("_embedded.environments", "_links.next.href", envelope=("_embedded", "_links", "size"))
+    primary_keys = ("id",)
+    only = "pingone_environment_ids"
+    children = {"environment_id": "id"}
+    barren = ("status", ("DELETE_PENDING",))
+
+
+class CredentialTypes(UsageStream):
+    """Credential types. https://developer.pingidentity.com/pingone-api/credentials/credential-types.html."""
+
+    name = "pingone_credential_types"
+    path = "/v1/environments/{environment_id}/credentialTypes"
+    paging = pages("items")
+    primary_keys = ("id",)
+    parent = Environments
+    children = {"credential_type_id": "id"}
+
+
+class IssuanceRules(UsageStream):
+    """Issuance rules. https://developer.pingidentity.com/pingone-api/credentials/credential-issuance-rules.html."""
+
+    name = "pingone_issuance_rules"
+    path = "/v1/environments/{environment_id}/credentialTypes/{credential_type_id}/issuanceRules"
+    paging = pages("issuanceRules")
+    primary_keys = ("id",)
+    parent = CredentialTypes
+    children = {"issuance_rule_id": "id"}
+
+
+class IssuanceRuleUsageCounts(UsageStream):
+    """Lifetime counters of a rule, which have no time of their own: snapshots."""
+
+    name = "pingone_issuance_rule_usage_counts"
+    path = f"{IssuanceRules.path}/{{issuance_rule_id}}/usageCounts"
+    paging = SinglePage(envelope=COUNTERS, vanishing=True)
+    primary_keys = ("issuance_rule_id", "observed_on")
+    parent = IssuanceRules
+    counters = Counters("issuance_rule_id", COUNTERS)
+
+
+VENDOR = Vendor(
+    required=Required("pingone", ("pingone_environment_id", "pingone_client_id", "pingone_client_secret")),
+    settings=SETTINGS,
+    host=host,
+    streams=(Environments, CredentialTypes, IssuanceRules, IssuanceRuleUsageCounts),
+)

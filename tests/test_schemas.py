@@ -1,0 +1,121 @@
+"""The schema files keep the rules that catalogs and targets depend on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jsonschema import Draft7Validator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FOLDER = Path(__file__).parents[1] / "schemas"
+KEYS = {
+    "pingone_environments": ["id"],
+    "pingone_credential_types": ["id"],
+    "pingone_issuance_rules": ["id"],
+    "pingone_issuance_rule_usage_counts": ["issuance_rule_id", "observed_on"],
+    "genesys_oauth_clients": ["id"],
+    "genesys_organization_usage": ["usage_key"],
+    "genesys_client_usage": ["usage_key"],
+    "genesys_client_usage_summary": ["usage_key"],
+    "demandbase_api_usage": ["usage_key"],
+    "demandbase_credits": ["accountId", "observed_on"],
+    "elasticpath_promotions": ["id"],
+    "elasticpath_promotion_usages": ["id"],
+}
+ADDED = {
+    "pingone_credential_types": {"environment_id"},
+    "pingone_issuance_rules": {"environment_id", "credential_type_id"},
+    "pingone_issuance_rule_usage_counts": {
+        *("environment_id", "credential_type_id", "observed_at", "delta_since", "counter_reset"),
+        *(f"{counter}_delta" for counter in ("issued", "accepted", "updated", "revoked", "errors")),
+    },
+    "genesys_organization_usage": {"granularity", "is_final"},
+    "genesys_client_usage": {"oauth_client_id", "granularity", "is_final"},
+    "genesys_client_usage_summary": {"oauth_client_id", "days", "observed_on"},
+    "demandbase_api_usage": {"period_start", "is_final"},
+    "demandbase_credits": {"observed_at", "consumedCredits_delta", "delta_since", "counter_reset"},
+    "elasticpath_promotion_usages": {"promotion_id"},
+}
+
+every_stream = pytest.mark.parametrize("stream", KEYS)
+Schema = dict[str, Any]
+
+
+def read(stream: str) -> Schema:
+    schema: Schema = json.loads((FOLDER / f"{stream}.json").read_text(encoding="utf-8"))
+    return schema
+
+
+def below(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
+    """Every schema inside a schema, with its path: properties and array items, at any depth."""
+    for name, child in schema.get("properties", {}).items():
+        yield f"{path}/{name}", child
+        yield from below(child, f"{path}/{name}")
+    if "items" in schema:
+        yield f"{path}[]", schema["items"]
+        yield from below(schema["items"], f"{path}[]")
+
+
+def test_there_is_one_file_per_stream_and_no_other_file() -> None:
+    assert sorted(path.name for path in FOLDER.iterdir()) == sorted(f"{stream}.json" for stream in KEYS)
+
+
+@every_stream
+def test_a_file_is_a_draft_7_schema_named_after_its_stream(stream: str) -> None:
+    schema = read(stream)
+    Draft7Validator.check_schema(schema)
+    assert schema["$schema"] == "http://json-schema.org/draft-07/schema#"
+    assert schema["title"] == stream
+    assert schema["type"] == "object"
+
+
+@every_stream
+def test_keys_are_required_and_alone_in_refusing_null(stream: str) -> None:
+    schema = read(stream)
+    assert schema["required"] == KEYS[stream]
+    not_null = [path for path, child in below(schema) if "null" not in child["type"]]
+    assert sorted(not_null) == sorted(f"/{key}" for key in KEYS[stream])
+
+
+@every_stream
+def test_every_property_has_one_type_and_a_description(stream: str) -> None:
+    known = {"string", "integer", "boolean", "object", "array"}
+    for path, child in below(read(stream)):
+        types = [child["type"]] if isinstance(child["type"], str) else child["type"]
+        assert len(set(types) & known) == 1, path
+        assert set(types) <= {*known, "null"}, path
+        assert path.endswith("[]") or child["description"].endswith("."), path
+
+
+@every_stream
+def test_objects_allow_fields_the_vendor_adds_later(stream: str) -> None:
+    schema = read(stream)
+    assert schema["additionalProperties"] is True
+    for path, child in below(schema):
+        assert child.get("additionalProperties", False) is ("object" in child["type"]), path
+
+
+@every_stream
+def test_files_are_flat_and_use_two_formats_only(stream: str) -> None:
+    keywords = {"type", "format", "description", "properties", "items", "additionalProperties"}
+    for path, child in below(read(stream)):
+        assert set(child) <= keywords, path
+        assert child.get("format") in {None, "date-time", "date"}, path
+
+
+@every_stream
+def test_fields_that_the_tap_adds_say_so_and_nothing_else_does(stream: str) -> None:
+    marked = {name for name, child in read(stream)["properties"].items() if "added by the tap" in child["description"]}
+    keys = {key for key in KEYS[stream] if key not in {"id", "accountId"}}
+    assert marked == ADDED.get(stream, set()) | keys
+
+
+def test_the_secret_of_an_oauth_client_has_no_place_in_its_schema() -> None:
+    names = [path for path, _ in below(read("genesys_oauth_clients"))]
+    assert names
+    assert not [name for name in names if "secret" in name.lower()]
