@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from singer_sdk.contrib.msgspec import MsgSpecWriter, encoder
@@ -31,6 +32,13 @@ class BufferedWriter(MsgSpecWriter):
         self.write(self.format_message(message))
         if isinstance(message, StateMessage):
             self.flush()
+
+    def write_records(self, stream: str, rows: Iterable[dict[str, Any]], version: int | None = None) -> None:
+        """Write a RECORD line for each row, as the SDK would."""
+        head = {"type": "RECORD", "stream": stream}
+        tail = {} if version is None else {"version": version}
+        now = datetime.now(UTC)
+        self.write(encoder.encode_lines([{**head, "record": row, **tail, "time_extracted": now} for row in rows]))
 
     def write(self, lines: bytes | bytearray) -> None:
         """Write whole lines."""
@@ -74,7 +82,7 @@ class StateWriter:
     def write(self, *, now: bool = False) -> None:
         """Write the state if it has changed and a line is due, or `now`."""
         age = self._clock.monotonic() - self._at
-        if age >= LONGEST_SECONDS_IN_BUFFER and not now:
+        if now or age >= LONGEST_SECONDS_IN_BUFFER:
             self._writer.flush()
         outweighed = self._writer.written - self._written > RECORD_BYTES_PER_STATE_BYTE * max(len(self._last), 100)
         hurry = self._hurry and age >= LONGEST_SECONDS_IN_BUFFER

@@ -62,11 +62,16 @@ class FullTable:
 
 
 class Counting(FullTable):
-    """Snapshots of counters; those of what no longer exists are forgotten."""
+    """Snapshots of counters; those of what no longer exists are forgotten.
 
-    def __init__(self, snapshots: Snapshots) -> None:
+    Args:
+        snapshots: of the stream.
+        chosen: a setting chose what is read; what it left out may come back.
+    """
+
+    def __init__(self, snapshots: Snapshots, *, chosen: bool) -> None:
         self._snapshots = snapshots
-        self._complete = True
+        self._complete = not chosen
 
     def done(self, unit: Unit, reading: Reading) -> None:  # noqa: ARG002 - the same for all
         self._complete &= reading.error is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
@@ -11,19 +11,22 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from singer_sdk import Stream
+from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.mapper import SameRecordTransform
 
 from tap_usage import rows as row_changes
 from tap_usage import schema
+from tap_usage.drift import Drift
 from tap_usage.progress import Counting, FullTable, Ordered, Unit, Windowed, context_key
 from tap_usage.rest import fanout
 from tap_usage.rest.connection import Connection, Request
-from tap_usage.rest.errors import PagingError, ReadError
+from tap_usage.rest.errors import PagingError, ReadError, RequestError
 from tap_usage.rest.offsets import OffsetPages
 from tap_usage.rest.paging import NextLink, Page, Reading, Row, SinglePage
 from tap_usage.rest.polling import Execution, Submitted, fingerprint
 from tap_usage.snapshots import Counters, Snapshots
 from tap_usage.state import Bookmarks, Executions, instant, utc_text
-from tap_usage.windows import Calendar, day_of
+from tap_usage.windows import Calendar, day_of, floor
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
@@ -68,6 +71,7 @@ class UsageStream(Stream):
         parent: the stream whose rows are this one's partitions.
         children: for a parent: context field → field of its rows.
         barren: field and values of rows whose children are not asked for.
+        ambiguous: HTTP statuses with which the vendor may also mean that the parent is gone.
         only: setting that lists the ids to read.
         windows: for streams that are read by days or periods.
         lookback: setting with the minutes that are read again before a bookmark, for streams in an order.
@@ -87,6 +91,7 @@ class UsageStream(Stream):
     parent: ClassVar[type[UsageStream] | None] = None
     children: ClassVar[Mapping[str, str]] = {}
     barren: ClassVar[tuple[str, Collection[str]]] = ("", ())
+    ambiguous: ClassVar[Collection[int]] = ()
     only: ClassVar[str] = ""
     windows: ClassVar[Windows | None] = None
     lookback: ClassVar[str] = ""
@@ -99,6 +104,7 @@ class UsageStream(Stream):
     key_fields: ClassVar[tuple[str, ...]] = ()
     query: ClassVar[tuple[str, ...]] = ()
 
+    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
     _tap: TapUsage
 
     def __init__(self, tap: TapUsage, workers: fanout.Workers) -> None:
@@ -108,6 +114,7 @@ class UsageStream(Stream):
             self.paging,
             **{name: self.config[setting] for name, setting in self.tuning.items() if setting in self.config},
         )
+        self._drift = Drift(self.schema["properties"], self.logger)
         self.emitted = 0
         self.expected: int | None = None
         self.requests = 0
@@ -132,6 +139,11 @@ class UsageStream(Stream):
 
     def get_records(self, context: Context | None) -> Iterable[Record]:  # noqa: ARG002 - partitions are read in here
         """Yield all rows; whatever fails is told to the tap and does not end the others."""
+        for rows in self.batches():
+            yield from rows
+
+    def batches(self) -> Iterator[list[Record]]:
+        """Yield all rows, page by page. When the next page is asked for, the last one has been written."""
         began = self.connection.clock.monotonic()
         self.emitted = 0
         try:
@@ -144,7 +156,7 @@ class UsageStream(Stream):
         gone = f", {self.vanished} vanished" if self.vanished else ""
         self.logger.info("%d%s rows, %d requests%s, %.1f s", self.emitted, of, self.requests, gone, seconds)
 
-    def _read(self) -> Iterator[Record]:
+    def _read(self) -> Iterator[list[Record]]:
         contexts, complete = self._contexts()
         known = {partition for partition, _ in contexts}
         progress = self._progress()
@@ -162,18 +174,20 @@ class UsageStream(Stream):
                 try:
                     rows = self._prepare(page, unit)
                 except (ReadError, KeyError, TypeError, ValueError) as error:
-                    reading.error = (
-                        error if isinstance(error, ReadError) else PagingError(f"unreadable rows: {error!r}")
-                    )
+                    known_kind = isinstance(error, ReadError)
+                    reading.error = error if known_kind else PagingError(f"unreadable rows ({type(error).__name__})")
                     reading.finished = True
                     reading.pages.clear()
                     continue
                 found += self._contexts_of(rows, unit)
-                yield from rows
+                yield rows
                 self.emitted += len(rows)
                 progress.page(unit, page)
                 self._save()
             again = progress.end(known, complete=complete)
+        chosen = self.config.get(self.only, []) if self.only and complete else []
+        for absent in sorted(set(chosen) - {partition for partition, _ in found}):
+            self.logger.warning("%s: %s is not listed by the vendor", self.only, absent)
         if self.children:
             self._tap.listed[type(self)] = (sorted(found, key=itemgetter(0)), complete)
         self._save()
@@ -184,10 +198,12 @@ class UsageStream(Stream):
             if event.key is None or event.reading is None:
                 self._save()
                 continue
-            yield event.key, event.reading, event.page
+            reading = event.reading
+            if event.page is None and self._is_gone(event.key, reading.error):
+                reading.error, reading.vanished = None, True
+            yield event.key, reading, event.page
             if event.page is not None:
                 continue
-            reading = event.reading
             self.requests += reading.tries
             if reading.expected is not None:
                 self.expected = (self.expected or 0) + reading.expected
@@ -211,8 +227,23 @@ class UsageStream(Stream):
 
     def list_children(self) -> None:
         """Read the rows for the sake of the children only."""
-        for _ in self.get_records(None):
+        for _ in self.batches():
             pass
+
+    def _is_gone(self, unit: Unit, error: Exception | None) -> bool:
+        """Return whether an error only means that the ancestor of a partition is no longer listed."""
+        if not isinstance(error, RequestError) or error.status not in self.ambiguous or self.parent is None:
+            return False
+        *_, ancestor = self._ancestors()
+        listed = self._tap.listed_again(ancestor)
+        field = next(iter(ancestor.children))
+        return listed is not None and unit.context[field] not in listed
+
+    def _ancestors(self) -> Iterator[type[UsageStream]]:
+        kind = self.parent
+        while kind:
+            yield kind
+            kind = kind.parent
 
     def _contexts_of(self, rows: Iterable[Row], unit: Unit) -> Contexts:
         field, values = self.barren
@@ -278,6 +309,7 @@ class UsageStream(Stream):
             row_changes.add_usage_keys(rows, dimensions)
         for row in rows if self.counters else ():
             self._snapshots.stamp(row, page.date)
+        self._drift.settle(rows)
         for key in self.primary_keys:
             if any(row.get(key) is None for row in rows):
                 raise PagingError(f"a row without `{key}` came, which is a key")
@@ -289,6 +321,9 @@ class UsageStream(Stream):
         assert unit.window  # noqa: S101 - for the type checker
         for row in rows:
             day = day_of(row[windows.field])
+            if day != floor(day, self.calendar.bucket):
+                bucket = self.calendar.bucket
+                raise PagingError(f"a row is dated {day}, where no {bucket} begins; read it by day instead")
             if unit.window.start <= day < unit.window.end:
                 row["is_final"] = self.calendar.is_final(day)
                 if windows.stamp:
@@ -343,7 +378,7 @@ class UsageStream(Stream):
 
     def _progress(self) -> FullTable:
         if self.counters:
-            return Counting(self._snapshots)
+            return Counting(self._snapshots, chosen=any(self.config.get(kind.only) for kind in self._ancestors()))
         if not self.windows and not self.lookback:
             return FullTable()
         identity = [*self.parent.children][-1] if self.parent else None
@@ -357,6 +392,26 @@ class UsageStream(Stream):
         return Ordered(bookmarks, self.connection.started, timedelta(minutes=self.config[self.lookback]), *bounds)
 
     # The SDK's hooks: bookmarks are moved in here and in `state`, not record by record
+
+    def _sync_records(
+        self, context: Context | None = None, *, write_messages: bool = True
+    ) -> Generator[dict[str, Any], Any, Any]:
+        """Write whole pages where the SDK's steps for each record would change nothing."""
+        if not write_messages or not self._written_as_read:
+            yield from super()._sync_records(context, write_messages=write_messages)
+            return
+        with self.get_record_counter() as counter, self.get_sync_timer():
+            for rows in self.batches():
+                self._tap.message_writer.write_records(self.name, rows, self._stream_version)
+                counter.increment(len(rows))
+        self._write_state_message()
+
+    @property
+    def _written_as_read(self) -> bool:
+        """Whether no stream map, flattening, deselection or record limit asks for work on each record."""
+        maps = self.stream_maps
+        same = len(maps) == 1 and type(maps[0]) is SameRecordTransform and not maps[0].flattening_enabled
+        return same and self.selected and all(self.mask.values()) and self.ABORT_AT_RECORD_COUNT is None
 
     @property
     def partitions(self) -> None:

@@ -74,6 +74,7 @@ class TapUsage(Tap):
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - the SDK's arguments
         self.clock = self.clock_class()
         self.listed: dict[type[UsageStream], tuple[Contexts, bool]] = {}
+        self._listed_again: dict[type[UsageStream], set[str] | None] = {}
         self.failures: list[str] = []
         self._workers: list[Workers] = []
         super().__init__(**kwargs)
@@ -205,19 +206,29 @@ class TapUsage(Tap):
                 self.run_connection_test()
             else:
                 self.sync_all()
-                self.write_state(now=True)
         except Stopped:
             self.write_state(now=True)
-            sys.stdout.flush()
             sys.exit(128 + (self.clock.stopping or signal.SIGTERM))
         finally:
             for workers in self._workers:
-                workers.close(0.2 if self.clock.stopping else 1.0)
-                workers.connection.close()
+                workers.close(0.0 if self.clock.stopping else 1.0)
+        self.write_state(now=True)
         for line in self.failures:
             self.logger.error("%s", line)
         if self.failures:
             raise IncompleteError
+
+    def listed_again(self, kind: type[UsageStream]) -> set[str] | None:
+        """Return the ids a parent stream lists now, asked for once; None when they cannot be had."""
+        if kind not in self._listed_again:
+            before, failures = self.listed.get(kind), list(self.failures)
+            self.stream_of(kind).list_children()
+            contexts, complete = self.listed[kind]
+            self._listed_again[kind] = {partition for partition, _ in contexts} if complete else None
+            if before:
+                self.listed[kind] = before
+            self.failures = failures
+        return self._listed_again[kind]
 
     def failed(self, stream: UsageStream, where: str, error: Exception) -> None:
         """Note a failure; it is named at the end of the run."""

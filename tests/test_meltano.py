@@ -114,6 +114,10 @@ def test_every_plugin_is_custom_and_pinned() -> None:
     assert EXTRACTOR["select"] == ["*.*"]
 
 
+def test_meltano_knows_what_the_tap_can_do() -> None:
+    assert EXTRACTOR["capabilities"] == sorted(capability.value for capability in TapUsage.capabilities)
+
+
 def test_the_loader_of_duckdb_names_its_database_after_its_file() -> None:
     loader = next(loader for loader in PROJECT["plugins"]["loaders"] if loader["name"] == "target-duckdb")
     usual = {setting["name"]: setting["value"] for setting in loader["settings"]}

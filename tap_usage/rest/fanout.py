@@ -64,6 +64,7 @@ class Workers:
         for thread in self._threads:
             thread.join(seconds)
         self._threads.clear()
+        self.connection.close()
 
     def _work(self) -> None:
         while (task := self._tasks.get()) is not None:

@@ -10,7 +10,7 @@ from tap_usage.sandbox.misbehaviour import EDITS, edit
 from tap_usage.sandbox.vendor import Vendor
 from tap_usage.sandbox.wire import Answer, Json, Request, json_answer
 
-Where = Callable[[Request], bool] | Mapping[str, str] | None
+Where = Callable[[Request], bool] | Mapping[str, object] | None
 REFUSALS = {"unauthorized": 401, "forbidden": 403, "not_found": 404, "method_not_allowed": 405}
 REFUSAL_DETAILS = frozenset({"code", "message", "headers", "retry_after_seconds", "retry_after_date"})
 BLOCK = 1 << 20
@@ -49,13 +49,14 @@ class Fault:
         if self.kind not in KINDS:
             raise ValueError(f"unknown kind of fault: {self.kind}; known are {', '.join(sorted(KINDS))}")
         unknown = set(self.details) - KINDS[self.kind] - {"delay_seconds"}
-        missing = NEEDED.get(self.kind, set()) - set(self.details)
+        missing = NEEDED.get(self.kind, frozenset()) - set(self.details)
         if unknown or missing:
             raise ValueError(f"unknown or missing details of {self.kind}: {', '.join(sorted(unknown | missing))}")
 
     def concerns(self, operation: str) -> bool:
-        """Tell whether an operation is among those it hits."""
-        return fnmatchcase(operation, self.operation)
+        """Tell whether an operation is among those it hits: it fits the pattern, and the kind fits it."""
+        fitting = EDITS[self.kind].operations if self.kind in EDITS else ("*",)
+        return fnmatchcase(operation, self.operation) and any(fnmatchcase(operation, known) for known in fitting)
 
     def takes(self, operation: str, request: Request) -> bool:
         """Tell whether the fault hits a request, and count it."""
@@ -214,12 +215,12 @@ DELIVERIES: dict[str, Callable[[Answer, Json], None]] = {
     "drip": drip,
     "slow": wait,
 }
-NEEDED: dict[str, set[str]] = {"redirect": {"location"}, "edit": {"change"}, "rows_outside": {"date"}}
+NEEDED = {"redirect": frozenset({"location"}), **{kind: made.needed for kind, made in EDITS.items()}}
 KINDS: dict[str, frozenset[str]] = {
     **dict.fromkeys(SUBSTITUTES, frozenset({"status"})),
     **dict.fromkeys((*DELIVERIES, "throttled"), frozenset[str]()),
     **dict.fromkeys(REFUSALS, REFUSAL_DETAILS),
-    **{kind: allowed for kind, (_, allowed) in EDITS.items()},
+    **{kind: made.details | made.needed for kind, made in EDITS.items()},
     "status": REFUSAL_DETAILS | {"status", "body"},
     "deep_json": frozenset({"depth"}),
     "huge": frozenset({"size"}),

@@ -3,15 +3,15 @@
 Each edit gets the decoded body, the request, the fault's details and a memory of its own, and returns the new body.
 """
 
-import copy
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from tap_usage.sandbox.demandbase import usage_xml, xml_answer
 from tap_usage.sandbox.wire import Answer, Json, Request
 
 Edit = Callable[[Json, Request, Json, Json], object]
-ROWS = ("data", "entities", "results", "usageForAccount")
+ROWS = ("data", "entities", "results", "usageForAccount", "environments", "items", "issuanceRules")
 
 
 def edit(kind: str, request: Request, answer: Answer, details: Json, memory: Json) -> None:
@@ -23,7 +23,7 @@ def edit(kind: str, request: Request, answer: Answer, details: Json, memory: Jso
         made = usage_xml(json.loads(answer.body))
         answer.body, answer.content_type = made.body, made.content_type
     elif answer.status < 400:  # noqa: PLR2004  the class of the status
-        body = EDITS[kind][0](json.loads(answer.body), request, details, memory)
+        body = EDITS[kind].apply(json.loads(answer.body), request, details, memory)
         answer.body = json.dumps(body).encode()
 
 
@@ -56,43 +56,33 @@ def without_expiry(body: Json, _request: Request, _details: Json, _memory: Json)
     return body
 
 
-def rows_key(body: Json) -> str:
-    """Return the name under which an answer holds its rows."""
-    return next((name for name in ROWS if name in body), ROWS[0])
+def rows_edit(make: Callable[[list[Json], Json], list[Json]]) -> Edit:
+    """Return an edit of the rows; ``make`` gets them and the details. An answer without rows stays as it is."""
+
+    def apply(body: Json, _request: Request, details: Json, _memory: Json) -> Json:
+        place = body.get("_embedded") or body
+        for name in ROWS:
+            if name in place:
+                place[name] = make(place[name], details)
+        return body
+
+    return apply
 
 
-def repeat_page(body: Json, request: Request, _details: Json, memory: Json) -> Json:
+def repeat_page(body: Json, request: Request, details: Json, memory: Json) -> object:
     """Serve the rows of the first page that was hit on every later one."""
-    key = rows_key(body)
-    body[key] = memory.setdefault(request.path, copy.deepcopy(body[key]))
-    return body
+    repeat = rows_edit(lambda rows, _details: list(memory.setdefault(request.path, rows)))
+    return repeat(body, request, details, memory)
 
 
-def shrink_page(body: Json, _request: Request, details: Json, _memory: Json) -> Json:
-    """Serve fewer rows than asked though there are more."""
-    key = rows_key(body)
-    body[key] = body[key][: details.get("rows", len(body[key]) // 2)]
-    return body
+def swapped(rows: list[Json], index: int) -> list[Json]:
+    """Return rows with the one at ``index`` behind the next one."""
+    return [*rows[:index], *rows[index : index + 2][::-1], *rows[index + 2 :]]
 
 
-def duplicate_rows(body: Json, _request: Request, _details: Json, _memory: Json) -> Json:
-    """Serve every row twice."""
-    key = rows_key(body)
-    body[key] = [row for row in body[key] for _ in range(2)]
-    return body
-
-
-def reverse_rows(body: Json, _request: Request, _details: Json, _memory: Json) -> Json:
-    """Ignore the order that was asked."""
-    body[rows_key(body)].reverse()
-    return body
-
-
-def swap_rows(body: Json, _request: Request, details: Json, _memory: Json) -> Json:
-    """Exchange the row at ``index`` with the next one."""
-    rows, index = body[rows_key(body)], details.get("index", 0)
-    rows[index : index + 2] = rows[index : index + 2][::-1]
-    return body
+def nameless(row: Json) -> Json:
+    """Return a row without the name of its API."""
+    return {name: value for name, value in row.items() if name != "api"}
 
 
 def false_total(body: Json, _request: Request, details: Json, _memory: Json) -> Json:
@@ -170,48 +160,73 @@ def with_cursors(body: Json, _request: Request, _details: Json, _memory: Json) -
     return body | {"cursors": {"before": "sandbox-before", "after": "sandbox-after"}}
 
 
-def rows_outside(body: Json, _request: Request, details: Json, _memory: Json) -> Json:
-    """Add a copy of the first row with a date that was not asked for; ``date`` as the vendor writes it."""
-    key = rows_key(body)
-    rows = body.get(key) or []
-    return body | ({key: [*rows, rows[0] | {"date": details["date"]}]} if rows else {})
-
-
-def nameless(body: Json, _request: Request, _details: Json, _memory: Json) -> Json:
-    """Leave the name of the API out of all rows."""
-    body["usageForAccount"] = [
-        {name: value for name, value in row.items() if name != "api"} for row in body["usageForAccount"]
-    ]
-    return body
-
-
 def unchanged(body: Json, _request: Request, _details: Json, _memory: Json) -> Json:
     """Stand for the two kinds that make XML instead."""
     return body
 
 
-EDITS: dict[str, tuple[Edit, frozenset[str]]] = {
-    "edit": (change, frozenset({"change"})),
-    "repeated_page": (repeat_page, frozenset()),
-    "shrinking_page": (shrink_page, frozenset({"rows"})),
-    "duplicated_rows": (duplicate_rows, frozenset()),
-    "sort_ignored": (reverse_rows, frozenset()),
-    "order_violated": (swap_rows, frozenset({"index"})),
-    "total_wrong": (false_total, frozenset({"total", "by"})),
-    "total_missing": (without("meta", "results"), frozenset()),
-    "total_lower_bound": (lower_bound, frozenset({"total"})),
-    "pagination_meta": (pagination_meta, frozenset()),
-    "next_elsewhere": (next_elsewhere, frozenset({"url"})),
-    "next_cycle": (next_cycle, frozenset()),
-    "embedded_null": (embedded_null, frozenset()),
-    "query_status": (query_status, frozenset({"word"})),
-    "execution_id_missing": (without("executionId"), frozenset()),
-    "page_count_wrong": (false_page_count, frozenset({"pages"})),
-    "cursors_present": (with_cursors, frozenset()),
-    "rows_outside": (rows_outside, frozenset({"date"})),
-    "rows_nameless": (nameless, frozenset()),
-    "usage_missing": (without("usageForAccount"), frozenset()),
-    "expiry_missing": (without_expiry, frozenset()),
-    "error_as_xml": (unchanged, frozenset()),
-    "usage_as_xml": (unchanged, frozenset()),
+LISTS = (
+    "pingone.environments",
+    "pingone.credential_types",
+    "pingone.issuance_rules",
+    "genesys.clients",
+    "elasticpath.promotions",
+    "elasticpath.usages",
+)
+RESULTS = ("genesys.organization_results", "genesys.client_results")
+SUBMITS = ("genesys.organization_submit", "genesys.client_submit", "genesys.client_summary")
+ELASTICPATH = ("elasticpath.promotions", "elasticpath.usages")
+ROWED = (*LISTS, *RESULTS, "demandbase.usage")
+DEMANDBASE = ("demandbase.usage",)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of edit.
+
+    Attributes:
+        apply: the edit.
+        operations: those whose answers it can edit.
+        details: its options.
+        needed: those of them that have no default.
+    """
+
+    apply: Edit
+    operations: tuple[str, ...]
+    details: frozenset[str] = frozenset()
+    needed: frozenset[str] = frozenset()
+
+
+EDITS: dict[str, Kind] = {
+    "edit": Kind(change, ("*",), needed=frozenset({"change"})),
+    "repeated_page": Kind(repeat_page, LISTS),
+    "shrinking_page": Kind(
+        rows_edit(lambda rows, details: rows[: details.get("rows", len(rows) // 2)]), LISTS, frozenset({"rows"})
+    ),
+    "duplicated_rows": Kind(rows_edit(lambda rows, _: [row for row in rows for _ in range(2)]), ROWED),
+    "sort_ignored": Kind(rows_edit(lambda rows, _: rows[::-1]), ROWED),
+    "order_violated": Kind(
+        rows_edit(lambda rows, details: swapped(rows, details.get("index", 0))), ROWED, frozenset({"index"})
+    ),
+    "rows_outside": Kind(
+        rows_edit(lambda rows, details: [*rows, *(row | {"date": details["date"]} for row in rows[:1])]),
+        (*RESULTS, *DEMANDBASE),
+        needed=frozenset({"date"}),
+    ),
+    "rows_nameless": Kind(rows_edit(lambda rows, _: [nameless(row) for row in rows]), DEMANDBASE),
+    "usage_missing": Kind(without("usageForAccount"), DEMANDBASE),
+    "usage_as_xml": Kind(unchanged, DEMANDBASE),
+    "error_as_xml": Kind(unchanged, ("demandbase.*",)),
+    "total_wrong": Kind(false_total, LISTS, frozenset({"total", "by"})),
+    "total_missing": Kind(without("meta", "results"), ELASTICPATH),
+    "total_lower_bound": Kind(lower_bound, ELASTICPATH, frozenset({"total"})),
+    "pagination_meta": Kind(pagination_meta, ELASTICPATH),
+    "next_elsewhere": Kind(next_elsewhere, LISTS, frozenset({"url"})),
+    "next_cycle": Kind(next_cycle, LISTS),
+    "embedded_null": Kind(embedded_null, LISTS[:3]),
+    "query_status": Kind(query_status, RESULTS, frozenset({"word"})),
+    "cursors_present": Kind(with_cursors, RESULTS),
+    "execution_id_missing": Kind(without("executionId"), SUBMITS),
+    "page_count_wrong": Kind(false_page_count, ("genesys.clients",), frozenset({"pages"})),
+    "expiry_missing": Kind(without_expiry, ("*.token",)),
 }

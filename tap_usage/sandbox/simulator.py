@@ -105,7 +105,9 @@ class Sandbox:
                 self._open(origin, port)
             except (OSError, OverflowError) as error:
                 self.stop()
-                raise OSError(getattr(error, "errno", 0), getattr(error, "strerror", None) or str(error), f"{host}:{port}") from None
+                raise OSError(
+                    getattr(error, "errno", 0), getattr(error, "strerror", None) or str(error), f"{host}:{port}"
+                ) from None
 
     def stop(self) -> None:
         """Close all listeners and connections, and wait for their threads."""
@@ -185,7 +187,7 @@ class Sandbox:
         kind: str,
         times: int | None = 1,
         after: int = 0,
-        where: Callable[[Request], bool] | Mapping[str, str] | None = None,
+        where: Callable[[Request], bool] | Mapping[str, object] | None = None,
         **details: object,
     ) -> Fault:
         """Let requests go wrong. Faults are tried in the order in which they were made; the first one hits.
@@ -207,7 +209,8 @@ class Sandbox:
         """
         fault = Fault(operation, kind, times, after, where, details)
         if not any(fault.concerns(known) for known in self.operations):
-            raise ValueError(f"unknown operation: {operation}; known are {', '.join(self.operations)}")
+            known = ", ".join(self.operations)
+            raise ValueError(f"unknown operation, or one that {kind} cannot hit: {operation}; known are {known}")
         with self.lock:
             self._faults.append(fault)
         return fault

@@ -86,7 +86,13 @@ class Environments(UsageStream):
     barren = ("status", ("DELETE_PENDING",))
 
 
-class CredentialTypes(UsageStream):
+class InAnEnvironment(UsageStream):
+    """What is inside an environment: when that is gone, the answer may be 400, 401 or 403."""
+
+    ambiguous = (400, 401, 403)
+
+
+class CredentialTypes(InAnEnvironment):
     """Credential types. https://developer.pingidentity.com/pingone-api/credentials/credential-types.html."""
 
     name = "pingone_credential_types"
@@ -97,7 +103,7 @@ class CredentialTypes(UsageStream):
     children = {"credential_type_id": "id"}
 
 
-class IssuanceRules(UsageStream):
+class IssuanceRules(InAnEnvironment):
     """Issuance rules. https://developer.pingidentity.com/pingone-api/credentials/credential-issuance-rules.html."""
 
     name = "pingone_issuance_rules"
@@ -108,7 +114,7 @@ class IssuanceRules(UsageStream):
     children = {"issuance_rule_id": "id"}
 
 
-class IssuanceRuleUsageCounts(UsageStream):
+class IssuanceRuleUsageCounts(InAnEnvironment):
     """Lifetime counters of a rule, which have no time of their own: snapshots."""
 
     name = "pingone_issuance_rule_usage_counts"

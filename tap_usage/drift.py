@@ -1,0 +1,78 @@
+"""Rows against their schema: what a vendor changes without a word is passed on, told once, and never ends a run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "object": (dict,),
+    "array": (list,),
+    "null": (type(None),),
+}
+
+
+class Drift:
+    """Looks for fields whose type is not what the schema says.
+
+    A value that means the same as the declared type is turned into it (`"3"` for an integer, `3` for a string); any
+    other is passed on as it came. Either way there is one warning per field and run, without the value. Fields that the
+    schema does not know are passed on.
+
+    Args:
+        properties: the `properties` of the stream's JSON Schema.
+        logger: for the warnings.
+    """
+
+    def __init__(self, properties: Mapping[str, Any], logger: logging.Logger) -> None:
+        self._allowed = {
+            name: {kind for word in _words(definition) for kind in TYPES[word]}
+            for name, definition in properties.items()
+            if _words(definition)
+        }
+        self._logger = logger
+        self._good: set[tuple[Any, ...]] = set()
+        self._told: set[str] = set()
+
+    def settle(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Check rows and change them in place. Rows of a shape that was good before cost next to nothing."""
+        for row in rows:
+            shape = (*row, *map(type, row.values()))
+            if shape in self._good:
+                continue
+            wrong = [name for name, value in row.items() if type(value) not in self._allowed.get(name, {type(value)})]
+            if not wrong:
+                self._good.add(shape)
+            for name in wrong:
+                self._settle(row, name)
+
+    def _settle(self, row: dict[str, Any], name: str) -> None:
+        came, allowed = row[name], self._allowed[name]
+        row[name] = _converted(came, allowed)
+        if name not in self._told:
+            self._told.add(name)
+            words = " or ".join(sorted(kind.__name__ for kind in allowed if kind is not type(None)))
+            done = "passed on as it is" if row[name] is came else "converted"
+            self._logger.warning("`%s` came as %s, the schema says %s: %s", name, type(came).__name__, words, done)
+
+
+def _converted(value: Any, allowed: set[type]) -> Any:  # noqa: ANN401 - JSON
+    if str in allowed and type(value) in {int, float}:
+        return str(value)
+    if int in allowed and isinstance(value, str | float):
+        try:
+            whole = int(value)
+        except (ValueError, OverflowError):
+            return value
+        return whole if str(whole) == value or whole == value else value
+    return value
+
+
+def _words(definition: Mapping[str, Any]) -> list[str]:
+    words = definition.get("type", [])
+    return [words] if isinstance(words, str) else words
