@@ -36,20 +36,20 @@ class Drift:
             if _words(definition)
         }
         self._logger = logger
-        self._good: set[tuple[Any, ...]] = set()
         self._told: set[str] = set()
 
     def settle(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Check rows and change them in place. Rows of a shape that was good before cost next to nothing."""
+        """Check rows, and change them in place."""
+        alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
         for row in rows:
-            shape = (*row, *map(type, row.values()))
-            if shape in self._good:
-                continue
-            wrong = [name for name, value in row.items() if type(value) not in self._allowed.get(name, {type(value)})]
-            if not wrong:
-                self._good.add(shape)
-            for name in wrong:
-                self._settle(row, name)
+            alike.setdefault(tuple(row), []).append(row)
+        for names, group in alike.items():
+            for name, column in zip(names, zip(*map(dict.values, group), strict=True), strict=True):
+                allowed = self._allowed.get(name)
+                if allowed and not allowed.issuperset(map(type, column)):
+                    for row in group:
+                        if type(row[name]) not in allowed:
+                            self._settle(row, name)
 
     def _settle(self, row: dict[str, Any], name: str) -> None:
         came, allowed = row[name], self._allowed[name]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from singer_sdk.contrib.msgspec import MsgSpecWriter, encoder
 from singer_sdk.singerlib import StateMessage
 from singer_sdk.singerlib.encoding.simple import Message
@@ -17,6 +18,16 @@ BUFFER_BYTES = 64 * 1024
 RECORD_BYTES_PER_STATE_BYTE = 20
 LONGEST_SECONDS_BETWEEN_STATES = 10.0
 LONGEST_SECONDS_IN_BUFFER = 1.0
+
+
+class RecordLine(msgspec.Struct, gc=False):
+    """A Singer RECORD."""
+
+    type: str
+    stream: str
+    record: dict[str, Any]
+    version: int | msgspec.UnsetType
+    time_extracted: datetime
 
 
 class BufferedWriter(MsgSpecWriter):
@@ -35,10 +46,9 @@ class BufferedWriter(MsgSpecWriter):
 
     def write_records(self, stream: str, rows: Iterable[dict[str, Any]], version: int | None = None) -> None:
         """Write a RECORD line for each row, as the SDK would."""
-        head = {"type": "RECORD", "stream": stream}
-        tail = {} if version is None else {"version": version}
         now = datetime.now(UTC)
-        self.write(encoder.encode_lines([{**head, "record": row, **tail, "time_extracted": now} for row in rows]))
+        number = msgspec.UNSET if version is None else version
+        self.write(encoder.encode_lines([RecordLine("RECORD", stream, row, number, now) for row in rows]))
 
     def write(self, lines: bytes | bytearray) -> None:
         """Write whole lines."""

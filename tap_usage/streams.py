@@ -311,7 +311,7 @@ class UsageStream(Stream):
             self._snapshots.stamp(row, page.date)
         self._drift.settle(rows)
         for key in self.primary_keys:
-            if any(row.get(key) is None for row in rows):
+            if None in [row.get(key) for row in rows]:
                 raise PagingError(f"a row without `{key}` came, which is a key")
         return rows
 

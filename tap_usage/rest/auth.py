@@ -8,9 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from requests import PreparedRequest
-from requests.auth import AuthBase
-
 from tap_usage.rest.clock import Clock
 from tap_usage.rest.errors import dig
 
@@ -57,8 +54,8 @@ class TokenRequest:
         return seconds if seconds > 0 else None
 
 
-class TokenAuth(AuthBase):
-    """Puts the current token on a request.
+class TokenAuth:
+    """The current token of a vendor.
 
     Args:
         fetch: returns token and lifetime in seconds (None: until refused).
@@ -98,7 +95,6 @@ class TokenAuth(AuthBase):
             if self._token == token:
                 self._token = None
 
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        """Set the header."""
-        request.headers[self._header] = self._scheme + self.token()
-        return request
+    def header(self, token: str) -> dict[str, str]:
+        """Return the header that carries a token."""
+        return {self._header: self._scheme + token}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,10 +14,10 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 import msgspec
 import requests
-from requests.adapters import HTTPAdapter
-from requests.utils import get_environ_proxies
-from urllib3.exceptions import HTTPError
+from urllib3 import BaseHTTPResponse
+from urllib3.exceptions import HTTPError, NewConnectionError, SSLError
 
+from tap_usage.rest import transport
 from tap_usage.rest.auth import TokenAuth, TokenRequest
 from tap_usage.rest.clock import Clock
 from tap_usage.rest.errors import (
@@ -34,10 +33,10 @@ from tap_usage.rest.errors import (
     waits,
 )
 from tap_usage.rest.throttle import Throttle
+from tap_usage.rest.transport import Transport, origin_of
 
 LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
 LARGEST_ERROR_BYTES = 64 * 1024
-CHUNK_BYTES = 1024 * 1024
 BLIND_REPEATS = 1
 
 # urllib3 logs query strings at DEBUG and URLs at WARNING.
@@ -134,6 +133,16 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
+class Wire:
+    """A request as it is sent."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: bytes | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """One try that gave no usable answer.
 
@@ -184,15 +193,16 @@ class Connection:
         self._max_tries = max_tries
         self._headers = {"User-Agent": user_agent, **host.headers}
         self._auth = TokenAuth(self._fetch_token, clock, *host.token_header)
-        self._adapter = HTTPAdapter(pool_maxsize=max_concurrency, pool_connections=2, max_retries=0)
-        self._proxies: dict[str, dict[str, str]] = {}
-        self._verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+        self._transport = Transport(max_concurrency)
+        self._base = urlsplit(host.url)
+        self._root = f"{self._base.scheme}://{self._base.netloc}"
+        self._prefix = self._base.path.rstrip("/")
         self._skew: timedelta | None = None
         self._skew_lock = threading.Lock()
 
     def close(self) -> None:
         """Close idle connections."""
-        self._adapter.close()
+        self._transport.close()
 
     @cached_property
     def started(self) -> datetime:
@@ -214,16 +224,14 @@ class Connection:
         Raises:
             LinkRefusedError: when it leads to another scheme, host or port.
         """
-        base = urlsplit(self.host.url)
         if path.startswith("/") and not path.startswith("//"):
-            prefix = base.path.rstrip("/")
-            path = path if prefix and path.startswith(prefix + "/") else prefix + path
+            return self._root + (path if path.startswith(self._prefix + "/") else self._prefix + path)
         url = urljoin(self.host.url, path)
-        if _origin(url) != _origin(self.host.url):
+        if origin_of(url) != origin_of(self.host.url):
             other = urlsplit(url)
             raise LinkRefusedError(
                 f"a link to {plain(other.scheme)}://{plain(other.netloc.rpartition('@')[2])} was refused, "
-                f"only {base.scheme}://{base.netloc} gets the token: check the URL settings"
+                f"only {self._root} gets the token: check the URL settings"
             )
         return url
 
@@ -238,31 +246,29 @@ class Connection:
         url = self.resolve(request.path)
         if request.params:
             url += ("&" if "?" in url else "?") + urlencode(request.params)
-        prepared = requests.PreparedRequest()
-        prepared.prepare(method=request.method, url=url, headers=self._headers, json=request.json)
-        return self._send(prepared, request, self._auth)
+        return self._send(self._wire(request, url), request, self._auth)
+
+    def _wire(self, request: Request, url: str) -> Wire:
+        if request.json is None:
+            return Wire(request.method, url, self._headers)
+        headers = {**self._headers, "Content-Type": "application/json"}
+        return Wire(request.method, url, headers, msgspec.json.encode(request.json))
 
     def _fetch_token(self) -> tuple[str, float | None]:
         token = self.host.token
         prepared = requests.PreparedRequest()
-        prepared.prepare(
-            method="POST",
-            url=token.url,
-            headers={**self._headers, "Accept": "application/json"},
-            data=token.form,
-            auth=token.basic,
-        )
-        answer = self._send(prepared, Request(token.url, "POST", check=token.problem), None)
+        headers = {**self._headers, "Accept": "application/json"}
+        prepared.prepare(method="POST", url=token.url, headers=headers, data=token.form, auth=token.basic)
+        wire = Wire("POST", str(prepared.url), dict(prepared.headers), prepared.body)
+        answer = self._send(wire, Request(urlsplit(token.url).path, "POST", check=token.problem), None)
         return dig(answer.body, token.token), token.seconds(answer.body, answer.date)
 
-    def _send(self, prepared: requests.PreparedRequest, request: Request, auth: TokenAuth | None) -> Answer:
+    def _send(self, wire: Wire, request: Request, auth: TokenAuth | None) -> Answer:
         renewed = False
         blind = 0
         for tries, pause in enumerate(waits(), start=1):
             token = auth.token() if auth else ""
-            if auth:
-                auth(prepared)
-            outcome = self._once(prepared, request)
+            outcome = self._once(replace(wire, headers=wire.headers | auth.header(token)) if auth else wire, request)
             if isinstance(outcome, Answer):
                 return replace(outcome, tries=tries)
             rule, wanted = outcome.rule, outcome.wait
@@ -284,30 +290,25 @@ class Connection:
                 self.clock.wait(seconds)
         raise AssertionError  # pragma: no cover - waits() never ends
 
-    def _once(self, prepared: requests.PreparedRequest, request: Request) -> Answer | Trouble:
+    def _once(self, wire: Wire, request: Request) -> Answer | Trouble:
         self.throttle.take()
-        where = f"{request.method} {urlsplit(prepared.url or '').path}"
+        where = f"{request.method} {request.path.partition('?')[0]}"
         status = None
+        clock = self.clock
         try:
-            response = self._adapter.send(
-                prepared,
-                stream=True,
-                timeout=self._timeout,
-                verify=self._verify,
-                proxies=self._proxies_for(prepared.url or ""),
-            )
-            status = response.status_code
+            response = self._transport.exchange(wire.method, wire.url, wire.headers, wire.body, self._timeout)
+            status = response.status
             self._learn(response)
-            limit = LARGEST_ANSWER_BYTES if response.ok else LARGEST_ERROR_BYTES
-            content = self._read(response, limit)
-        except requests.exceptions.SSLError:
+            limit = LARGEST_ANSWER_BYTES if status < 300 else LARGEST_ERROR_BYTES  # noqa: PLR2004 - success
+            content = transport.read(response, limit, self._timeout, clock.monotonic, clock.check)
+        except SSLError:
             advice = "the certificate could not be verified: check the URL, the proxy and REQUESTS_CA_BUNDLE"
             return Trouble(RequestError(where, None, advice, "TLS failure"), FINAL)
-        except (requests.RequestException, HTTPError, OSError) as error:
+        except (HTTPError, OSError) as error:
             problem = _network_problem(error)
             if status:
                 problem = f"answer broke off ({problem})"
-            lost = "NewConnectionError" not in repr(error)
+            lost = not isinstance(error, NewConnectionError)
             return Trouble(RequestError(where, status, AGAIN.advice, problem), AGAIN, lost=lost)
         if status >= 300:  # noqa: PLR2004 - not a success
             return self._refused(where, response, content)
@@ -320,7 +321,7 @@ class Connection:
             return Trouble(RequestError(where, status, AGAIN.advice, unusable), AGAIN, lost=True)
         return Answer(status, body, _date(response) or self.now())
 
-    def _refused(self, where: str, response: requests.Response, content: bytes | None) -> Trouble:
+    def _refused(self, where: str, response: BaseHTTPResponse, content: bytes | None) -> Trouble:
         body, _ = _decode(content or b"null")
         fields = self.host.errors
         codes = [plain(value) for path in fields.code if (value := dig(body, path))]
@@ -328,31 +329,14 @@ class Connection:
         ids = [plain(value) for path in fields.correlation if (value := dig(body, path))]
         if fields.header and (value := response.headers.get(fields.header)):
             ids.append(plain(value))
-        rule = judge(response.status_code, [*codes, *texts], self.host.rules)
+        rule = judge(response.status, [*codes, *texts], self.host.rules)
         failure = RequestError(
-            where, response.status_code, rule.advice, code=" ".join(codes), correlation=ids[0] if ids else ""
+            where, response.status, rule.advice, code=" ".join(codes), correlation=ids[0] if ids else ""
         )
-        carried_out = response.status_code >= 500 and response.status_code != 503  # noqa: PLR2004 - perhaps
+        carried_out = response.status >= 500 and response.status != 503  # noqa: PLR2004 - perhaps
         return Trouble(failure, rule, retry_after(response.headers, self.clock), lost=carried_out)
 
-    def _read(self, response: requests.Response, limit: int) -> bytes | None:
-        """Return the body, None if it is larger than `limit`. A body that drips is cut off at the timeout."""
-        until = self.clock.monotonic() + self._timeout
-        chunks: list[bytes] = []
-        size = 0
-        while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > limit:
-                response.raw.close()
-                return None
-            if self.clock.monotonic() > until:
-                response.raw.close()
-                raise requests.exceptions.ReadTimeout
-            self.clock.check()
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-    def _learn(self, response: requests.Response) -> None:
+    def _learn(self, response: BaseHTTPResponse) -> None:
         """Take the vendor's clock from its first answer, and a pause from a used-up budget."""
         if self._skew is None:
             with self._skew_lock:
@@ -365,15 +349,8 @@ class Connection:
                 reset = float(response.headers[budget.reset])
             except (KeyError, ValueError):
                 return
-            if left <= 0 and response.ok:
+            if left <= 0 and response.status < 300:  # noqa: PLR2004 - a success
                 self.throttle.pause(min(reset, LONGEST_WAIT_SECONDS))
-
-    def _proxies_for(self, url: str) -> dict[str, str]:
-        """Look up proxies once per origin: `requests` would read the environment for every request."""
-        origin = "{}://{}:{}".format(*_origin(url))
-        if origin not in self._proxies:
-            self._proxies[origin] = get_environ_proxies(url)
-        return self._proxies[origin]
 
 
 def _decode(content: bytes) -> tuple[Any, str | None]:
@@ -384,12 +361,7 @@ def _decode(content: bytes) -> tuple[Any, str | None]:
         return None, "an answer that is not JSON"
 
 
-def _origin(url: str) -> tuple[str, str, int]:
-    parts = urlsplit(url)
-    return parts.scheme, (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
-
-
-def _date(response: requests.Response) -> datetime | None:
+def _date(response: BaseHTTPResponse) -> datetime | None:
     try:
         return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
     except (KeyError, TypeError, ValueError):
@@ -398,14 +370,12 @@ def _date(response: requests.Response) -> datetime | None:
 
 def _network_problem(error: Exception) -> str:
     """Return the kind of a network error; its text may quote URLs and is left out."""
-    if isinstance(error, requests.exceptions.Timeout):
-        return "no answer in time"
     text = repr(error)
     for mark, problem in (
         ("NameResolution", "host name not found"),
         ("NewConnectionError", "connection refused"),
         ("ProxyError", "proxy failed"),
-        ("ReadTimeout", "no answer in time"),
+        ("Timeout", "no answer in time"),
         ("ConnectionReset", "connection reset"),
         ("RemoteDisconnected", "connection closed without an answer"),
         ("IncompleteRead", "connection closed in the middle"),

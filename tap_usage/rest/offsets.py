@@ -8,10 +8,10 @@ out what it gave already. The same restart goes on where the vendor's offset lim
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import pairwise
 from typing import Any
 
 from tap_usage.rest.connection import Answer, Request
@@ -89,7 +89,6 @@ class _OffsetReading(Reading):
         self._first_start = start
         self._end = end
         self._given: set[Any] = set()
-        self._last: datetime | None = None
         self._mark: str | None = None
         self._stuck = 0
         self._disordered: PagingError | None = None
@@ -232,23 +231,32 @@ class _OffsetReading(Reading):
             return fresh
         field = self._order.field
         try:
-            values = [_instant(row[field]) for row in rows]
+            values = _comparable([row[field] for row in rows], self._mark)
         except (KeyError, TypeError, ValueError):
             self._end_with(PagingError(f"a row without a readable `{field}` came"))
             return None
-        if any(later < earlier for earlier, later in pairwise([self._last, *values] if self._last else values)):
+        mark, values = values[0], values[1:]
+        if sorted(values) != values or (mark and values and values[0] < mark):
             self._lose_order(field)
             return None
-        fresh = []
-        for row, value in zip(rows, values, strict=True):
-            if self._end and value >= self._end:
-                break
-            if value != self._last:
-                self._given.clear()
-                self._last, self._mark = value, row[field]
-            if row.get(identity) not in self._given:
-                self._given.add(row.get(identity))
-                fresh.append(row)
+        if self._end:
+            rows = [row for row in rows if _instant(row[field]) < self._end]
+            values = values[: len(rows)]
+        return self._not_given(rows, values, mark, field)
+
+    def _not_given(self, rows: list[Row], values: list[Any], mark: Any, field: str) -> list[Row]:  # noqa: ANN401
+        """Leave out rows that share the last value and were given; remember those that share the new last value."""
+        if not rows:
+            return rows
+        identity = self._spec.identity
+        fresh = rows
+        if values[0] == mark:
+            same = bisect_right(values, mark)
+            fresh = [row for row in rows[:same] if row.get(identity) not in self._given] + rows[same:]
+        if values[-1] != mark:
+            self._given.clear()
+            self._mark = rows[-1][field]
+        self._given.update(row.get(identity) for row in rows[bisect_left(values, values[-1]) :])
         return fresh
 
     def _beyond_end(self, rows: list[Row]) -> bool:
@@ -283,6 +291,21 @@ class _OffsetReading(Reading):
     def _end_with(self, error: PagingError) -> None:
         self.error = error
         self.finished = True
+
+
+def _comparable(texts: list[str], mark: str | None) -> list[Any]:
+    """Return the mark (None if there is none) and the texts in a form that compares as instants do.
+
+    Texts of one length that end in Z compare as they are, which is what all but odd answers hold.
+
+    Raises:
+        TypeError, ValueError: if one is not a date-time.
+    """
+    if texts and all(map(datetime.fromisoformat, (texts[0], texts[-1]))):
+        length = len(mark or texts[0])
+        if {length} == set(map(len, texts)) and (mark or "Z").endswith("Z") and all(t.endswith("Z") for t in texts):
+            return [mark, *texts]
+    return [_instant(mark) if mark else None, *map(_instant, texts)]
 
 
 def _instant(text: str) -> datetime:

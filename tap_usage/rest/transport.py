@@ -1,0 +1,117 @@
+"""The wire: `requests` decides about TLS, CA bundles and proxies, once per origin; its connection pools do the sending.
+
+`requests.Session.send` looks up proxies and `.netrc` and builds cookie jars and response objects for every request,
+which costs more than the request itself. What it decides is kept here, what it repeats is not.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import cast
+from urllib.parse import urlsplit
+
+from requests import PreparedRequest
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies, select_proxy
+from urllib3 import BaseHTTPResponse
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.exceptions import ReadTimeoutError
+
+CHUNK_BYTES = 1024 * 1024
+
+
+def origin_of(url: str) -> tuple[str, str, int]:
+    """Return scheme, host and port of a URL."""
+    parts = urlsplit(url)
+    return parts.scheme, (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
+
+
+@dataclass(frozen=True)
+class Route:
+    """How an origin is reached: a pool of connections, and whether a proxy wants whole URLs."""
+
+    pool: HTTPConnectionPool
+    whole_urls: bool
+    headers: Mapping[str, str]
+
+
+class Transport(HTTPAdapter):
+    """Pools of connections for all origins of a vendor. Redirects are not followed, nothing is retried in here.
+
+    Args:
+        connections: kept open per origin.
+    """
+
+    def __init__(self, connections: int) -> None:
+        super().__init__(pool_maxsize=connections, max_retries=0)
+        self._verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+        self._routes: dict[str, Route] = {}
+        self._lock = threading.Lock()
+
+    def exchange(
+        self, method: str, url: str, headers: Mapping[str, str], body: str | bytes | None, timeout: float
+    ) -> BaseHTTPResponse:
+        """Send a request and return the answer as soon as its headers are there.
+
+        Raises:
+            urllib3.exceptions.HTTPError, OSError: when there is none.
+        """
+        scheme, _, rest = url.partition("://")
+        host, slash, path = rest.partition("/")
+        route = self._routes.get(f"{scheme}://{host}") or self._find(f"{scheme}://{host}")
+        return route.pool.urlopen(
+            method,
+            url if route.whole_urls else slash + path,
+            body=body,
+            headers={**headers, **route.headers} if route.headers else headers,
+            retries=False,
+            redirect=False,
+            assert_same_host=False,
+            timeout=timeout,
+            preload_content=False,
+        )
+
+    def _find(self, origin: str) -> Route:
+        with self._lock:
+            prepared = PreparedRequest()
+            prepared.prepare(method="GET", url=origin)
+            proxies = get_environ_proxies(origin)
+            pool = self.get_connection_with_tls_context(prepared, self._verify, proxies)
+            proxy = select_proxy(origin, proxies)
+            plain = bool(proxy) and origin.startswith("http://") and not str(proxy).startswith("socks")
+            route = Route(cast("HTTPConnectionPool", pool), plain, self.proxy_headers(proxy) if proxy and plain else {})
+            return self._routes.setdefault(origin, route)
+
+
+def read(
+    response: BaseHTTPResponse, limit: int, seconds: float, monotonic: Callable[[], float], check: Callable[[], None]
+) -> bytes | None:
+    """Return the body, decompressed; None if it is larger than `limit` bytes.
+
+    Args:
+        response: with its headers read.
+        limit: bytes.
+        seconds: the whole body must be there by then, so that one that drips does not hold a worker.
+        monotonic: the clock.
+        check: called between chunks; raises when the run is being ended.
+
+    Raises:
+        urllib3.exceptions.HTTPError: when it breaks off, is cut short, or takes too long.
+    """
+    until = monotonic() + seconds
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := response.read1(CHUNK_BYTES, decode_content=True):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            response.close()
+            return None
+        if monotonic() > until:
+            response.close()
+            raise ReadTimeoutError(None, None, "the body drips")  # type: ignore[arg-type]
+        check()
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
