@@ -1,4 +1,23 @@
-"""Faults that a test asks for: which requests they hit and what they do to the answers."""
+"""Faults that a test asks for: which requests they hit and what they do to the answers.
+
+Instead of the operation (nothing is carried out), with their details:
+
+- ``status``: ``status`` (500), ``code`` and ``message`` of the vendor, ``body``, ``headers``, ``retry_after_seconds``,
+  ``retry_after_date`` (seconds from the sandbox's now, sent as a date); ``unauthorized``, ``forbidden``, ``not_found``,
+  ``method_not_allowed``: the same with a fixed status
+- ``throttled``: the vendor's own way; Genesys' login answers 400, Demandbase locks the account out
+- ``html`` (502), ``xml``, ``empty_body``, ``null_body``, ``list_body``, ``not_json``, ``token_missing``: ``status``
+- ``deep_json``: ``depth``; ``huge``: ``size`` in bytes; ``redirect``: ``location``, ``status``
+
+After the operation was carried out:
+
+- ``truncated_json``: ``keep`` bytes; ``wrong_content_type``: ``content_type``
+- ``reset_before_body``, ``reset_mid_body``, ``answer_lost`` (not even a status line is sent)
+- ``drip``: ``interval_seconds``, ``total`` bytes; ``slow``: nothing but its ``delay_seconds``
+- edits of the true answer, see :data:`tap_usage.sandbox.misbehaviour.EDITS`
+
+Every kind takes ``delay_seconds``.
+"""
 
 import email.utils
 from collections.abc import Callable, Iterator, Mapping

@@ -116,7 +116,12 @@ def test_counts_of_an_active_rule_grow_and_those_of_a_disabled_one_do_not(client
 
 def test_one_rule_lacks_the_counter_of_errors(client: Client, sandbox: Sandbox) -> None:
     rule_id = next(rule_id for rule_id, counters in sandbox.pingone.counters.items() if "errors" not in counters)
-    assert set(client.get("pingone", counts_path(sandbox, rule_id)).json()) == {"issued", "accepted", "updated", "revoked"}
+    assert set(client.get("pingone", counts_path(sandbox, rule_id)).json()) == {
+        "issued",
+        "accepted",
+        "updated",
+        "revoked",
+    }
 
 
 def test_a_test_can_build_the_data_it_wants(client: Client, sandbox: Sandbox) -> None:

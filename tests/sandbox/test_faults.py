@@ -1,0 +1,351 @@
+from typing import Any
+
+import pytest
+import requests
+
+from tap_usage.sandbox import Sandbox
+from tap_usage.sandbox.faults import KINDS
+from tests.sandbox.client import Client
+
+ENVIRONMENTS = "/v1/environments"
+CLIENTS = "/api/v2/oauth/clients"
+PROMOTIONS = "/v2/rule-promotions"
+USAGE = "/api/v1/admin/usage?period=day&start=2026-11-18&end=2026-11-20"
+QUERY = {"interval": "2026-11-01/2026-11-22", "granularity": "Day"}
+
+# Which test shows what a kind does; the test below it fails when a kind has none.
+SHOWN: set[str] = set()
+
+
+def shows(*kinds: str) -> pytest.MarkDecorator:
+    SHOWN.update(kinds)
+    return pytest.mark.parametrize("kind", kinds)
+
+
+def usages(client: Client, query: dict[str, Any] | None = None, name: str = "Free shipping") -> requests.Response:
+    found = next(row["id"] for row in client.sandbox.elasticpath.promotions if row["name"] == name)
+    return client.get("elasticpath", f"{PROMOTIONS}/{found}/usages", {"sort": "used_on"} | (query or {}))
+
+
+@shows("status")
+def test_a_status_comes_in_the_error_shape_of_each_vendor(client: Client, sandbox: Sandbox, kind: str) -> None:
+    for vendor in sandbox.vendors:
+        client.headers(vendor)
+    for vendor, path, member in (
+        ("pingone", ENVIRONMENTS, "code"),
+        ("genesys", CLIENTS, "contextId"),
+        ("demandbase", USAGE, "errorNumber"),
+        ("elasticpath", PROMOTIONS, "errors"),
+    ):
+        fault = sandbox.fault(f"{vendor}.*", kind, status=503)
+        answer = client.get(vendor, path)
+        assert (answer.status_code, fault.hits) == (503, 1)
+        assert "Retry-After" not in answer.headers
+        assert member in answer.json()
+        assert client.get(vendor, path).status_code == 200
+
+
+def test_a_status_takes_a_body_headers_and_both_forms_of_retry_after(client: Client, sandbox: Sandbox) -> None:
+    sandbox.fault(
+        "pingone.environments", "status", status=429, retry_after_seconds=7, body={"own": 1}, headers={"X-A": 2}
+    )
+    sandbox.fault("pingone.environments", "status", status=503, retry_after_date=90, body="text", code="UNUSED")
+    first, second = client.get("pingone", ENVIRONMENTS), client.get("pingone", ENVIRONMENTS)
+    assert (first.status_code, first.headers["Retry-After"], first.headers["X-A"]) == (429, "7", "2")
+    assert first.json() == {"own": 1}
+    assert (second.headers["Retry-After"], second.text) == ("Sun, 22 Nov 2026 12:01:30 GMT", "text")
+
+
+@shows("unauthorized", "forbidden", "not_found", "method_not_allowed")
+def test_refusals_have_their_status_and_the_code_that_is_asked(client: Client, sandbox: Sandbox, kind: str) -> None:
+    status = {"unauthorized": 401, "forbidden": 403, "not_found": 404, "method_not_allowed": 405}[kind]
+    sandbox.fault("pingone.environments", kind, code="INSUFFICIENT_PERMISSIONS")
+    sandbox.fault("demandbase.usage", kind)
+    answer = client.get("pingone", ENVIRONMENTS)
+    assert answer.status_code == status
+    assert answer.json()["details"][0]["code"] == "INSUFFICIENT_PERMISSIONS"
+    assert client.get("demandbase", USAGE).json()["status"] == status
+
+
+@shows("throttled")
+def test_each_vendor_throttles_in_its_own_way(client: Client, sandbox: Sandbox, kind: str) -> None:
+    for vendor in sandbox.vendors:
+        client.headers(vendor)
+        sandbox.fault(f"{vendor}.*", kind)
+    assert client.get("pingone", ENVIRONMENTS).headers["Retry-After"] == "1"
+    assert client.get("genesys", CLIENTS).json()["code"] == "too.many.requests.retry.after"
+    assert client.get("elasticpath", PROMOTIONS).status_code == 429
+    assert client.get("demandbase", USAGE).status_code == client.get("demandbase", USAGE).status_code == 429
+    sandbox.fault("genesys.token", kind)
+    answer = client.login("genesys")
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    assert answer.json()["description"].startswith("rate limit exceeded;")
+
+
+@shows("html", "xml", "empty_body", "null_body", "list_body", "not_json", "token_missing")
+def test_fixed_bodies_stand_in_for_the_answer(client: Client, sandbox: Sandbox, kind: str) -> None:
+    client.headers("elasticpath")
+    sandbox.fault("elasticpath.promotions", kind)
+    answer = client.get("elasticpath", PROMOTIONS)
+    assert (answer.status_code, answer.headers["Content-Type"], answer.text[:6]) == {
+        "html": (502, "text/html", "<html>"),
+        "xml": (200, "application/xml", "<?xml "),
+        "empty_body": (200, "application/json", ""),
+        "null_body": (200, "application/json", "null"),
+        "list_body": (200, "application/json", "[1,2,3"),
+        "not_json": (200, "application/json", "access"),
+        "token_missing": (200, "application/json", '{"toke'),
+    }[kind]
+
+
+@shows("deep_json")
+def test_deep_json_nests_lists(client: Client, sandbox: Sandbox, kind: str) -> None:
+    sandbox.fault("pingone.environments", kind, depth=1000)
+    text = client.get("pingone", ENVIRONMENTS).text
+    assert text == "[" * 1000 + "]" * 1000
+
+
+@shows("huge")
+def test_a_huge_answer_is_streamed_json_of_the_asked_size(client: Client, sandbox: Sandbox, kind: str) -> None:
+    sandbox.fault("pingone.environments", kind, size=3_000_000)
+    answer = client.get("pingone", ENVIRONMENTS)
+    assert len(answer.content) == int(answer.headers["Content-Length"]) == 3_000_000
+    assert len(answer.json()["padding"]) == 3_000_000 - 14
+
+
+@shows("redirect")
+def test_a_redirect_leads_to_another_origin(client: Client, sandbox: Sandbox, kind: str) -> None:
+    sandbox.fault("pingone.environments", kind, location=sandbox.url("genesys login") + "/taken")
+    client.get("pingone", ENVIRONMENTS)
+    assert [seen.origin for seen in sandbox.requests][-2:] == ["pingone api", "genesys login"]
+
+
+@shows("truncated_json")
+def test_truncated_json_claims_to_be_whole(client: Client, sandbox: Sandbox, kind: str) -> None:
+    sandbox.fault("pingone.environments", kind)
+    answer = client.get("pingone", ENVIRONMENTS)
+    assert answer.status_code == 200
+    with pytest.raises(requests.JSONDecodeError):
+        answer.json()
+    assert client.get("pingone", ENVIRONMENTS).text.startswith(answer.text)
+
+
+@shows("wrong_content_type")
+def test_a_wrong_label_is_on_good_json(client: Client, sandbox: Sandbox, kind: str) -> None:
+    sandbox.fault("pingone.environments", kind)
+    answer = client.get("pingone", ENVIRONMENTS)
+    assert answer.headers["Content-Type"] == "text/html"
+    assert answer.json()["count"] == 5
+
+
+@shows("reset_before_body", "reset_mid_body", "answer_lost")
+def test_connections_break_after_the_operation_was_carried_out(client: Client, sandbox: Sandbox, kind: str) -> None:
+    sandbox.fault("genesys.organization_submit", kind)
+    with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)) as caught:
+        client.post("genesys", "/api/v2/usage/query", QUERY)
+    # Only a lost answer breaks before the head; the others break while the body is read.
+    assert isinstance(caught.value, requests.ConnectionError) == (kind == "answer_lost")
+    assert len(sandbox.genesys.executions) == 1
+    assert client.post("genesys", "/api/v2/usage/query", QUERY).status_code == 202
+
+
+@shows("drip")
+def test_a_dripping_answer_comes_byte_by_byte_and_ends_in_blanks(client: Client, sandbox: Sandbox, kind: str) -> None:
+    whole = client.get("pingone", ENVIRONMENTS + "?limit=1").text
+    sandbox.fault("pingone.environments", kind, interval_seconds=0, total=len(whole) + 5)
+    answer = client.get("pingone", ENVIRONMENTS + "?limit=1", stream=True)
+    pieces = list(answer.iter_content(1))
+    assert b"".join(pieces).decode() == whole + " " * 5
+
+
+@shows("slow")
+def test_a_slow_answer_is_late_and_any_kind_can_be(client: Client, sandbox: Sandbox, kind: str) -> None:
+    client.headers("pingone")
+    sandbox.fault("pingone.environments", kind, delay_seconds=30)
+    sandbox.fault("pingone.environments", "html", delay_seconds=30)
+    for _ in range(2):
+        with pytest.raises(requests.ReadTimeout):
+            client.get("pingone", ENVIRONMENTS, timeout=0.05)
+    assert client.get("pingone", ENVIRONMENTS).status_code == 200
+
+
+@shows("edit")
+def test_a_test_can_edit_an_answer_itself(client: Client, sandbox: Sandbox, kind: str) -> None:
+    sandbox.fault("genesys.clients", kind, change=lambda body: body | {"total": "many"})
+    assert client.get("genesys", CLIENTS).json()["total"] == "many"
+
+
+@shows("repeated_page")
+def test_the_first_page_is_served_again(client: Client, sandbox: Sandbox, kind: str) -> None:
+    sandbox.fault("elasticpath.usages", kind, times=None)
+    first, second = usages(client).json(), usages(client, {"page[offset]": 10}).json()
+    assert second["data"] == first["data"]
+    assert second["meta"]["page"]["offset"] == 10
+    assert usages(client, name="Disabled").json()["data"] != first["data"]
+
+
+@shows("shrinking_page", "duplicated_rows", "sort_ignored", "order_violated")
+def test_rows_of_a_page_are_changed(client: Client, sandbox: Sandbox, kind: str) -> None:
+    rows = usages(client).json()["data"]
+    details: dict[str, Any] = {"index": 3} if kind == "order_violated" else {}
+    sandbox.fault("elasticpath.usages", kind, **details)
+    expected = {
+        "shrinking_page": rows[:5],
+        "duplicated_rows": [row for row in rows for _ in range(2)],
+        "sort_ignored": rows[::-1],
+        "order_violated": [*rows[:3], rows[4], rows[3], *rows[5:]],
+    }
+    assert usages(client).json()["data"] == expected[kind]
+
+
+@shows("total_wrong", "total_missing", "total_lower_bound", "pagination_meta")
+def test_the_meta_of_elastic_path_is_changed(client: Client, sandbox: Sandbox, kind: str) -> None:
+    details: dict[str, Any] = {"total_wrong": {"by": -3}, "total_lower_bound": {"total": 100}}.get(kind, {})
+    sandbox.fault("elasticpath.usages", kind, **details)
+    body = usages(client).json()
+    page = {"limit": 10, "offset": 0, "current": 1, "total": 35}
+    assert (
+        body["meta"]
+        == {
+            "total_wrong": {"page": page, "results": {"total": 347, "total_method": "exact"}},
+            "total_missing": {"page": page},
+            "total_lower_bound": {"page": page, "results": {"total": 100, "total_method": "lower_bound"}},
+            "pagination_meta": {"pagination": {"total": 350, "limit": 10, "offset": 0, "current": 1}},
+        }[kind]
+    )
+    assert (body["links"]["prev"] is None) == (kind == "pagination_meta")
+
+
+def test_the_size_and_total_of_the_other_vendors_can_be_wrong_too(client: Client, sandbox: Sandbox) -> None:
+    sandbox.fault("pingone.environments", "total_wrong", total=99)
+    sandbox.fault("genesys.clients", "total_wrong", by=1)
+    assert client.get("pingone", ENVIRONMENTS).json()["size"] == 99
+    assert client.get("genesys", CLIENTS).json()["total"] == 7
+
+
+@shows("next_elsewhere")
+def test_the_next_link_leads_to_another_origin(client: Client, sandbox: Sandbox, kind: str) -> None:
+    sandbox.fault("*", kind, times=None, where={"method": "GET"}, url="https://elsewhere.example")
+    assert (
+        client.get("pingone", ENVIRONMENTS).json()["_links"]["next"]["href"].startswith("https://elsewhere.example/v1/")
+    )
+    assert client.get("genesys", CLIENTS).json()["nextUri"].startswith("https://elsewhere.example/api/")
+    assert usages(client).json()["links"]["next"].startswith("https://elsewhere.example/v2/")
+
+
+@shows("next_cycle")
+def test_the_next_link_leads_back_to_the_first_page(client: Client, sandbox: Sandbox, kind: str) -> None:
+    sandbox.fault("pingone.environments", kind, times=None)
+    sandbox.fault("genesys.clients", kind, times=None)
+    base = sandbox.url("pingone api")
+    for _ in range(2):
+        assert (
+            client.get("pingone", ENVIRONMENTS + "?limit=2").json()["_links"]["next"]["href"]
+            == f"{base}/v1/environments?limit=2"
+        )
+        assert client.get("genesys", CLIENTS).json()["nextUri"] == CLIENTS
+
+
+@shows("embedded_null")
+def test_pingone_embeds_null(client: Client, sandbox: Sandbox, kind: str) -> None:
+    sandbox.fault("pingone.environments", kind)
+    assert client.get("pingone", ENVIRONMENTS).json()["_embedded"] is None
+
+
+@shows("query_status")
+def test_executions_fail_run_on_or_have_an_unknown_state(client: Client, sandbox: Sandbox, kind: str) -> None:
+    path = client.post("genesys", "/api/v2/usage/query", QUERY).json()["resultsUri"]
+    sandbox.genesys.polls_until_complete = 0
+    for word in ("Failed", "Running", "Pondering"):
+        sandbox.fault("genesys.*_results", kind, word=word)
+        assert client.get("genesys", path).json() == {"queryStatus": word}
+    assert client.get("genesys", path).json()["queryStatus"] == "Complete"
+
+
+@shows("execution_id_missing", "page_count_wrong", "cursors_present", "rows_outside")
+def test_answers_of_genesys_are_changed(client: Client, sandbox: Sandbox, kind: str) -> None:
+    sandbox.genesys.polls_until_complete = 0
+    details: dict[str, Any] = {"date": "2020-01-01T00:00:00Z"} if kind == "rows_outside" else {}
+    sandbox.fault("genesys.*", kind, times=None, **details)
+    submitted = client.post("genesys", "/api/v2/usage/query", QUERY).json()
+    body = client.get("genesys", submitted["resultsUri"]).json()
+    assert ("executionId" not in submitted) == (kind == "execution_id_missing")
+    assert ("cursors" in body) == (kind == "cursors_present")
+    assert (body["results"][-1]["date"] == "2020-01-01T00:00:00Z") == (kind == "rows_outside")
+    assert (client.get("genesys", CLIENTS).json()["pageCount"] == 3) == (kind == "page_count_wrong")
+
+
+@shows("rows_nameless", "usage_missing", "usage_as_xml")
+def test_answers_of_demandbase_are_changed(client: Client, sandbox: Sandbox, kind: str) -> None:
+    sandbox.fault("demandbase.usage", kind)
+    answer = client.get("demandbase", USAGE)
+    if kind == "usage_as_xml":
+        assert answer.headers["Content-Type"].startswith("application/xml")
+        assert answer.text.count("<usage>") == len(sandbox.demandbase.rows("day", "2026-11-18", "2026-11-20"))
+    elif kind == "rows_nameless":
+        assert answer.json()["usageForAccount"]
+        assert not any("api" in row for row in answer.json()["usageForAccount"])
+    else:
+        assert "usageForAccount" not in answer.json()
+
+
+@shows("error_as_xml")
+def test_an_error_of_demandbase_comes_as_xml(client: Client, sandbox: Sandbox, kind: str) -> None:
+    sandbox.fault("demandbase.usage", kind)
+    answer = client.get("demandbase", "/api/v1/admin/usage?period=week&start=2026&end=2026")
+    assert answer.status_code == 400
+    assert "<errorNumber>400-702</errorNumber>" in answer.text
+
+
+@shows("expiry_missing")
+def test_tokens_come_without_their_expiry(client: Client, sandbox: Sandbox, kind: str) -> None:
+    sandbox.fault("*.token", kind, times=None)
+    for vendor in sandbox.vendors:
+        assert "expir" not in client.login(vendor).text
+
+
+def test_every_kind_is_shown_by_a_test() -> None:
+    assert set(KINDS) == SHOWN
+
+
+def test_a_fault_hits_so_many_requests_after_so_many(client: Client, sandbox: Sandbox) -> None:
+    sandbox.fault("pingone.environments", "status", after=1, times=2)
+    assert [client.get("pingone", ENVIRONMENTS).status_code for _ in range(5)] == [200, 500, 500, 200, 200]
+
+
+def test_a_fault_hits_only_where_it_is_told(client: Client, sandbox: Sandbox) -> None:
+    sandbox.fault("elasticpath.usages", "not_found", times=None, where={"page[offset]": 10})
+    sandbox.fault("elasticpath.usages", "forbidden", times=None, where=lambda request: "filter" in request.query)
+    assert usages(client).status_code == 200
+    assert usages(client, {"page[offset]": 10}).status_code == 404
+    assert usages(client, {"filter": "eq(code,x)"}).status_code == 403
+    promotion = sandbox.elasticpath.promotions[0]["id"]
+    sandbox.fault("elasticpath.*", "html", times=None, where={"promotion_id": promotion})
+    assert usages(client).status_code == 200
+    assert usages(client, name="Buy X get Y").status_code == 502
+
+
+def test_the_first_fault_that_fits_hits_and_all_can_be_cleared(client: Client, sandbox: Sandbox) -> None:
+    sandbox.fault("pingone.*", "status", status=500)
+    sandbox.fault("pingone.*", "status", status=503, times=None)
+    client.sandbox.forget_requests()
+    assert [client.login("pingone").status_code for _ in range(3)] == [500, 503, 503]
+    assert sandbox.requests[0].fault == "status"
+    sandbox.clear_faults()
+    assert client.login("pingone").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind", "details"),
+    [
+        ("pingone.unknown", "status", {}),
+        ("pingone.token", "unknown", {}),
+        ("pingone.token", "status", {"code_": "x"}),
+        ("pingone.token", "redirect", {}),
+    ],
+)
+def test_a_fault_that_cannot_happen_is_refused(
+    sandbox: Sandbox, operation: str, kind: str, details: dict[str, Any]
+) -> None:
+    with pytest.raises(ValueError, match="unknown"):
+        sandbox.fault(operation, kind, **details)
