@@ -20,6 +20,10 @@ LONGEST_SECONDS_BETWEEN_STATES = 10.0
 LONGEST_SECONDS_IN_BUFFER = 1.0
 
 
+class TargetGone(BaseException):
+    """The target closed its end of the pipe: there is nobody left to write to."""
+
+
 class RecordLine(msgspec.Struct, gc=False):
     """A Singer RECORD."""
 
@@ -60,8 +64,11 @@ class BufferedWriter(MsgSpecWriter):
     def flush(self) -> None:
         """Have everything written out."""
         lines, self._buffer = self._buffer, bytearray()
-        sys.stdout.buffer.write(lines)
-        sys.stdout.buffer.flush()
+        try:
+            sys.stdout.buffer.write(lines)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise TargetGone from None
 
 
 class StateWriter:

@@ -101,7 +101,7 @@ class Bookmarked(FullTable):
 
     def units(self, contexts: Iterable[tuple[str, dict[str, str]]]) -> Iterator[Unit]:
         for partition, context in contexts:
-            if not self._skip or partition > self._skip:
+            if not self._skip or partition > self._skip or self._bookmarks.is_behind(partition):
                 yield from self._units_of(partition, context)
 
     def end(self, known: Collection[str], *, complete: bool) -> bool:

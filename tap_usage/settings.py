@@ -145,16 +145,33 @@ def _wrong(error: ValidationError, known: Mapping[str, Any]) -> str:
 
 
 def _more(name: str, value: object, setting: Mapping[str, Any]) -> Iterable[str]:
+    if value == []:
+        yield f"`{name}` is empty; leave it out for the default"
     if not isinstance(value, str):
         return
-    if setting.get("format") == "date-time":
-        try:
-            instant(value)
-        except ValueError:
-            yield f"`{name}` must be a date or date-time such as 2026-01-31 or 2026-01-31T00:00:00Z"
-    if name.endswith("_url"):
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.username:
-            yield f"`{name}` must be a URL such as https://api.example.com"
+    if setting.get("format") == "date-time" and not _is_instant(value):
+        yield f"`{name}` must be a date or date-time such as 2026-01-31 or 2026-01-31T00:00:00Z"
+    if name.endswith("_url") and not _is_base_url(value):
+        yield f"`{name}` must be a URL such as https://api.example.com"
     if not value.isprintable() or value != value.strip():
         yield f"`{name}` has blanks or control characters at its ends or inside"
+    elif name == "user_agent" and not value.isascii():
+        yield f"`{name}` must be plain ASCII"
+
+
+def _is_instant(text: str) -> bool:
+    try:
+        instant(text)
+    except (ValueError, OverflowError):
+        return False
+    return True
+
+
+def _is_base_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    whole = not (parts.query or parts.fragment or parts.username or port == 0)
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and whole

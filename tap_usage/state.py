@@ -59,12 +59,14 @@ class Bookmarks:
         if query:
             state["query"] = query
         state["replication_key"] = replication_key
-        self._exceptions: dict[str, dict[str, Any]] = {
-            str(entry["context"].get(identity)): entry for entry in state.pop("partitions", []) if entry.get("context")
-        }
+        self._exceptions: dict[str, dict[str, Any]] = {}
+        for entry in state.pop("partitions", []):
+            self._except(str(entry["context"][identity]), entry.get(VALUE))
         if "pass" in state and (state["pass"].get("scope") != self._scope or state["pass"]["bound"] is None):
             del state["pass"]
-        self._save()
+        for value in (state.get(VALUE), *(entry[VALUE] for entry in self._exceptions.values())):
+            if value is not None:
+                instant(value)
 
     @property
     def interrupted(self) -> tuple[str, str] | None:
@@ -83,6 +85,10 @@ class Bookmarks:
         if self._identity is None or covered is None or partition in covered:
             return self._state.get(VALUE)
         return None
+
+    def is_behind(self, partition: str) -> bool:
+        """Return whether a partition failed, or was not read to its end."""
+        return partition in self._exceptions
 
     def begin(self, bound: str) -> None:
         """Begin a pass over all partitions, or go on with an interrupted one.
@@ -112,17 +118,17 @@ class Bookmarks:
             self._state[VALUE] = _later(latest, self._state.get(VALUE))
             return
         latest = _later(latest, self.start(partition))
-        self._exceptions.pop(partition, None)
-        self._save()
+        self._forget(partition)
         current = self._state["pass"]
-        current["after"] = partition
+        current["after"] = max(partition, current["after"])
         current["latest"] = _later(latest, current["latest"])
 
     def fail(self, partition: str) -> None:
         """A partition could not be read to its end; it keeps what it has."""
         if self._identity is not None:
             self._except(partition, self.start(partition))
-            self._state["pass"]["after"] = partition
+            current = self._state["pass"]
+            current["after"] = max(partition, current["after"])
 
     def complete(self, known: Collection[str]) -> None:
         """The pass is over; all that is left is one bookmark and the partitions that failed.
@@ -133,12 +139,16 @@ class Bookmarks:
         if self._identity is None or (current := self._state.pop("pass", None)) is None:
             return
         value = _earlier(current["bound"], current["latest"])
-        self._state[VALUE] = _later(value, self._state.get(VALUE)) if self._covers_all() else value
+        if self._covers_all():
+            value = _later(value, self._state.get(VALUE))
+        self._state.pop(VALUE, None)
         self._state.pop("scope", None)
+        if value is not None:
+            self._state[VALUE] = value
         if self._scope is not None:
             self._state["scope"] = self._scope
-        self._exceptions = {key: entry for key, entry in self._exceptions.items() if key in known}
-        self._save()
+        for partition in self._exceptions.keys() - set(known):
+            self._forget(partition)
 
     def abandon(self) -> None:
         """The pass cannot become complete (not all partitions are known): the next run reads from the old bookmark."""
@@ -149,17 +159,18 @@ class Bookmarks:
         return covered is None or (self._scope is not None and set(self._scope) <= set(covered))
 
     def _except(self, partition: str, value: str | None) -> None:
-        self._exceptions[partition] = {
-            "context": {self._identity: partition},
-            "replication_key": self._key,
-            VALUE: value,
-        }
-        self._save()
+        if partition in self._exceptions:
+            self._exceptions[partition][VALUE] = value
+            return
+        entry = {"context": {self._identity: partition}, "replication_key": self._key, VALUE: value}
+        self._exceptions[partition] = entry
+        self._state.setdefault("partitions", []).append(entry)
 
-    def _save(self) -> None:
-        self._state.pop("partitions", None)
-        if self._exceptions:
-            self._state["partitions"] = list(self._exceptions.values())
+    def _forget(self, partition: str) -> None:
+        if entry := self._exceptions.pop(partition, None):
+            self._state["partitions"].remove(entry)
+            if not self._exceptions:
+                del self._state["partitions"]
 
 
 class Executions:

@@ -160,6 +160,8 @@ class UsageStream(Stream):
         contexts, complete = self._contexts()
         known = {partition for partition, _ in contexts}
         progress = self._progress()
+        if isinstance(self.paging, Execution):
+            self._executions.forget_old(self.connection.now())
         found: Contexts = []
         again = True
         while again:
@@ -227,6 +229,7 @@ class UsageStream(Stream):
 
     def list_children(self) -> None:
         """Read the rows for the sake of the children only."""
+        self.logger.info("Listed for the streams that depend on it")
         for _ in self.batches():
             pass
 
@@ -338,7 +341,8 @@ class UsageStream(Stream):
     @cached_property
     def _state(self) -> dict[str, Any]:
         """The stream's part of the tap's state; a full-table run of an incremental stream does not look at it."""
-        fresh = bool(self.windows or self.lookback) and self.replication_method == "FULL_TABLE"
+        bookmarked = bool(self.windows or self.lookback) and not self.counters
+        fresh = bookmarked and self.replication_method == "FULL_TABLE"
         bookmarks: dict[str, Any] = self._tap.state.setdefault("bookmarks", {})
         if fresh:
             bookmarks.pop(self.name, None)
@@ -371,12 +375,18 @@ class UsageStream(Stream):
             span=config[windows.span],
             step=bucket if windows.step == "bucket" else windows.step,
             lookback=config[windows.lookback],
-            today=self.connection.started.date(),
+            today=self._workers.started().date(),
             open_end=windows.open_end,
             **bounds,
         )
 
     def _progress(self) -> FullTable:
+        try:
+            return self._begin()
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise ReadError("the bookmark in the given state cannot be read; correct or remove it") from None
+
+    def _begin(self) -> FullTable:
         if self.counters:
             return Counting(self._snapshots, chosen=any(self.config.get(kind.only) for kind in self._ancestors()))
         if not self.windows and not self.lookback:
@@ -384,12 +394,13 @@ class UsageStream(Stream):
         identity = [*self.parent.children][-1] if self.parent else None
         chosen = self.config.get(self.parent.only) if self.parent and self.parent.only else None
         query = " ".join(_words(self.config[setting]) for setting in self.query)
-        bookmarks = Bookmarks(self._state, str(self.replication_key), identity, chosen, query)
+        key = str(type(self).replication_key)  # a catalog may have taken it from the stream
+        bookmarks = Bookmarks(self._state, key, identity, chosen, query)
         if self.windows:
-            date_time = self.schema["properties"][str(self.replication_key)].get("format") == "date-time"
+            date_time = schema.load(self.name)["properties"][key].get("format") == "date-time"
             return Windowed(bookmarks, self.calendar, with_time=date_time)
         bounds = [instant(self.config[name]) if name in self.config else None for name in ("start_date", "end_date")]
-        return Ordered(bookmarks, self.connection.started, timedelta(minutes=self.config[self.lookback]), *bounds)
+        return Ordered(bookmarks, self._workers.started(), timedelta(minutes=self.config[self.lookback]), *bounds)
 
     # The SDK's hooks: bookmarks are moved in here and in `state`, not record by record
 

@@ -19,7 +19,7 @@ from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.plugin_base import SingerCommand, _ConfigInput
 
 from tap_usage import settings
-from tap_usage.output import BufferedWriter, StateWriter
+from tap_usage.output import BufferedWriter, StateWriter, TargetGone
 from tap_usage.rest.clock import Clock, Stopped
 from tap_usage.rest.connection import Connection
 from tap_usage.rest.errors import ReadError
@@ -55,8 +55,9 @@ class Command(SingerCommand):
             for line in error.errors:
                 self.logger.error("%s", line)  # noqa: TRY400 - no traceback
             sys.exit(1)
-        except BrokenPipeError:
-            # The target is gone; Python would complain once more when it flushes at the end.
+        except TargetGone:
+            self.logger.error("The target closed the pipe; look at its log")  # noqa: TRY400 - no traceback
+            # Python would complain once more when it flushes at the end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(CLOSED_PIPE)
 
@@ -208,6 +209,7 @@ class TapUsage(Tap):
                 self.sync_all()
         except Stopped:
             self.write_state(now=True)
+            self.logger.warning("Ended by a signal; the state is written, the next run goes on from there")
             sys.exit(128 + (self.clock.stopping or signal.SIGTERM))
         finally:
             for workers in self._workers:

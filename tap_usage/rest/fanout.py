@@ -13,11 +13,12 @@ import itertools
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from datetime import datetime
+from functools import partial
+from typing import Any, Generic, TypeVar, cast
 
-from tap_usage.rest.clock import Stopped
 from tap_usage.rest.connection import Answer, Connection
 from tap_usage.rest.paging import Ask, Page, Reading
 
@@ -46,16 +47,33 @@ class Workers:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._tasks: queue.SimpleQueue[tuple[Ask, Any, _Run] | None] = queue.SimpleQueue()
+        self._tasks: queue.SimpleQueue[tuple[Callable[[], Any], Any, _Run] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
 
-    def submit(self, ask: Ask, owner: Any, run: _Run) -> None:  # noqa: ANN401 - handed back as it came
-        """Send a request; the answer goes to the run's queue."""
+    def started(self) -> datetime:
+        """Return the vendor's clock when the run first asked; waiting for it can be stopped.
+
+        Raises:
+            RequestError: when not even a token can be had.
+            Stopped: when the run is being ended.
+        """
+        run = _Run()
+        self.submit(lambda: self.connection.started, None, run)
+        while (answer := self.connection.clock.receive(run.answers, TICK_SECONDS)) is None:
+            pass
+        _, outcome = answer
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return cast("datetime", outcome)
+
+    def submit(self, task: Callable[[], Any], owner: Any, run: _Run) -> None:  # noqa: ANN401 - handed back as it came
+        """Have a task done; what it returns or raises goes to the run's queue."""
+        run.in_flight += 1
         if len(self._threads) < min(self.connection.max_concurrency, run.in_flight):
             thread = threading.Thread(target=self._work, name=f"{self.connection.host.name}-worker", daemon=True)
             self._threads.append(thread)
             thread.start()
-        self._tasks.put((ask, owner, run))
+        self._tasks.put((task, owner, run))
 
     def close(self, seconds: float = 1.0) -> None:
         """End the threads; one that hangs in a slow answer dies with the process."""
@@ -67,25 +85,22 @@ class Workers:
         self.connection.close()
 
     def _work(self) -> None:
-        while (task := self._tasks.get()) is not None:
-            ask, owner, run = task
+        while (queued := self._tasks.get()) is not None:
+            task, owner, run = queued
             if run.abandoned:
                 continue
-            outcome: Answer | BaseException
             try:
-                outcome = self.connection.send(ask.request)
-            except Stopped as stopped:
-                outcome = stopped
-            except Exception as error:  # noqa: BLE001 - judged in the main thread
+                outcome = task()
+            except BaseException as error:  # noqa: BLE001 - judged in the main thread
                 outcome = error
-            run.answers.put((ask, owner, outcome))
+            run.answers.put((owner, outcome))
 
 
 class _Run:
     """One pass over readings: its queue of answers and its count of requests in flight."""
 
     def __init__(self) -> None:
-        self.answers: queue.SimpleQueue[tuple[Ask, Any, Answer | BaseException]] = queue.SimpleQueue()
+        self.answers: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
         self.in_flight = 0
         self.abandoned = False
 
@@ -157,8 +172,7 @@ class _Pass(Generic[Key]):
                     self._submit(ask, reading)
 
     def _submit(self, ask: Ask, reading: Reading) -> None:
-        self._run.in_flight += 1
-        self._workers.submit(ask, reading, self._run)
+        self._workers.submit(partial(self._workers.connection.send, ask.request), (ask, reading), self._run)
 
     def _receive(self) -> bool:
         """Wait for answers and hand them to their readings. Return False when none came within a second."""
@@ -179,7 +193,8 @@ class _Pass(Generic[Key]):
             while True:
                 self._hand_over(*self._run.answers.get_nowait())
 
-    def _hand_over(self, ask: Ask, reading: Reading, outcome: Answer | BaseException) -> None:
+    def _hand_over(self, owner: tuple[Ask, Reading], outcome: Answer | BaseException) -> None:
+        ask, reading = owner
         self._run.in_flight -= 1
         if not isinstance(outcome, Answer | Exception):
             raise outcome

@@ -19,6 +19,8 @@ from tap_usage.rest.errors import PagingError, RequestError, dig
 from tap_usage.rest.paging import NOT_FOUND, Ask, Page, Reading, Row, count, rows_at
 
 RESTARTS_WITHOUT_PROGRESS = 2
+OVERLAP = 1
+MOVED = "rows moved while they were read"
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class OffsetPages:
         limit_param, offset_param: names of the query parameters.
         totals: dotted paths of the number of all rows, the first one that is there counts.
         method: dotted path of how the total was counted; anything but `exact` (or nothing) makes it a hint.
-        size: rows per page.
+        size: rows per page; at least two are asked for, because one is the overlap.
         max_offset: largest offset that may be asked.
         order: None when the vendor offers no order.
         identity: field that tells rows apart.
@@ -84,7 +86,7 @@ class _OffsetReading(Reading):
         super().__init__()
         self._spec = spec
         self._order = spec.order
-        self._overlap = min(1, spec.size - 1)
+        self._size = max(spec.size, OVERLAP + 1)
         self._request = Request(request.path, request.method, request.params, check=rows_at(spec.rows))
         self._first_start = start
         self._end = end
@@ -99,10 +101,11 @@ class _OffsetReading(Reading):
         self._start = start
         self._to_ask: int | None = 0
         self._due = 0
-        self._limit = self._spec.size
+        self._limit = self._size
         self._total: int | None = None
         self._parallel = False
         self._tail: Any = None
+        self._met: set[Any] = set()
         self._arrived: dict[int, Answer | Exception] = {}
         self._progress = False
 
@@ -115,12 +118,12 @@ class _OffsetReading(Reading):
         if self.finished or offset is None or offset > self._spec.max_offset:
             return None
         if self._parallel and self._total is not None:
-            if offset + self._overlap >= self._total:
+            if offset + OVERLAP >= self._total:
                 return None
-            self._to_ask = offset + self._limit - self._overlap
+            self._to_ask = offset + self._limit - OVERLAP
         else:
             self._to_ask = None
-        params: dict[str, Any] = {self._spec.limit_param: self._spec.size, self._spec.offset_param: offset}
+        params: dict[str, Any] = {self._spec.limit_param: self._size, self._spec.offset_param: offset}
         if self._spec.order:
             end = self._end.strftime("%Y-%m-%dT%H:%M:%S.000Z") if self._end else None
             params |= self._spec.order.params(self._start, end)
@@ -131,10 +134,7 @@ class _OffsetReading(Reading):
         self._arrive(ask, answer)
 
     def fail(self, ask: Ask, error: Exception) -> None:
-        if self._spec.vanishing and isinstance(error, RequestError) and error.status == NOT_FOUND:
-            self._vanish()
-        else:
-            self._arrive(ask, error)
+        self._arrive(ask, error)
 
     def _arrive(self, ask: Ask, answer: Answer | Exception) -> None:
         segment, offset = ask.tag
@@ -142,27 +142,37 @@ class _OffsetReading(Reading):
             return
         self._arrived[offset] = answer
         while not self.finished and (due := self._arrived.pop(self._due, None)) is not None:
-            if isinstance(due, Exception):
-                super().fail(ask, due)
-            else:
+            if not isinstance(due, Exception):
                 self._page(due)
+            elif self._spec.vanishing and isinstance(due, RequestError) and due.status == NOT_FOUND:
+                self._nothing()
+            else:
+                super().fail(ask, due)
+
+    def _nothing(self) -> None:
+        """Take a 404: nothing is there, unless the page before says that something has to come again."""
+        if self._tail is not None:
+            self._restart(MOVED)
+        else:
+            self.vanished = not self._due
+            self._finish()
 
     def _page(self, answer: Answer) -> None:
         """Take the page at `_due`: prove that it joins the one before, give its new rows, and plan what follows."""
         rows: list[Row] = dig(answer.body, self._spec.rows)
         total, trusted = self._spec.total_of(answer.body)
         identity = self._spec.identity
-        if self._due and self._overlap and (not rows or rows[0].get(identity) != self._tail):
-            self._restart("rows moved while they were read")
+        if self._due and (rows[0].get(identity) if rows else None) != self._tail:
+            self._restart(MOVED)
             return
-        fresh = self._fresh(rows[self._overlap :] if self._due else rows)
+        fresh = self._fresh(rows[OVERLAP:] if self._due else rows)
         if fresh is None:
             return
         if fresh:
             self._progress = True
             self.received += len(fresh)
             self.pages.append(Page(fresh, answer.body, answer.date, self._mark))
-        new_in_segment = len(rows) - (self._overlap if self._due else 0)
+        ended = len(rows) <= (OVERLAP if self._due else 0)
         covered = self._due + len(rows)
         if rows:
             self._tail = rows[-1].get(identity)
@@ -171,30 +181,30 @@ class _OffsetReading(Reading):
         if self._beyond_end(rows):
             self._finish()
         elif trusted and total is not None:
-            self._after_counted(len(rows), covered, total, ended=not new_in_segment)
-        elif new_in_segment and covered > self._overlap:
-            self._one_more(covered)
-        else:
+            self._after_counted(len(rows), covered, total, ended=ended)
+        elif ended:
             self._finish()
+        else:
+            self._one_more(covered)
 
     def _after_counted(self, length: int, covered: int, total: int, *, ended: bool) -> None:
         """Plan what follows a page whose answer told the number of all rows."""
         self._total = total
         full = length >= self._limit
         if covered < total:
-            if not self._due and length > self._overlap:
+            if not self._due and length > OVERLAP:
                 self._limit = length
                 self._parallel = True
-                self._due = self._to_ask = length - self._overlap
+                self._due = self._to_ask = length - OVERLAP
                 self._check_depth()
-            elif ended or covered <= self._overlap or (self._parallel and not full):
+            elif ended or covered <= OVERLAP or (self._parallel and not full):
                 self._restart(f"{covered} rows came, the vendor says {total}")
             elif self._parallel:
-                self._due += self._limit - self._overlap
+                self._due += self._limit - OVERLAP
                 self._check_depth()
             else:
                 self._one_more(covered)
-        elif full and not ended:
+        elif (full or covered > total) and not ended:
             self._one_more(covered)
         else:
             self._finish()
@@ -202,7 +212,12 @@ class _OffsetReading(Reading):
     def _one_more(self, covered: int) -> None:
         """Ask for one page more: it proves the end, or goes on where no total can be relied on."""
         self._parallel = False
-        self._due = self._to_ask = covered - self._overlap
+        if covered > OVERLAP:
+            self._due = self._to_ask = covered - OVERLAP
+        else:
+            # The first page is a single row; if more follow, no row can come again to prove where they join.
+            self._tail = None
+            self._due = self._to_ask = covered
         self._check_depth()
 
     def _check_depth(self) -> None:
@@ -224,11 +239,8 @@ class _OffsetReading(Reading):
 
     def _fresh(self, rows: list[Row]) -> list[Row] | None:
         """Return the rows that were not given before, None when the reading had to start anew or has failed."""
-        identity = self._spec.identity
         if self._order is None:
-            fresh = [row for row in rows if row.get(identity) not in self._given]
-            self._given.update(row.get(identity) for row in fresh)
-            return fresh
+            return self._new(rows)
         field = self._order.field
         try:
             values = _comparable([row[field] for row in rows], self._mark)
@@ -242,21 +254,29 @@ class _OffsetReading(Reading):
         if self._end:
             rows = [row for row in rows if _instant(row[field]) < self._end]
             values = values[: len(rows)]
-        return self._not_given(rows, values, mark, field)
+        return self._beyond(mark, rows, values) if rows else rows
 
-    def _not_given(self, rows: list[Row], values: list[Any], mark: Any, field: str) -> list[Row]:  # noqa: ANN401
-        """Leave out rows that share the last value and were given; remember those that share the new last value."""
-        if not rows:
-            return rows
-        identity = self._spec.identity
-        fresh = rows
-        if values[0] == mark:
-            same = bisect_right(values, mark)
-            fresh = [row for row in rows[:same] if row.get(identity) not in self._given] + rows[same:]
-        if values[-1] != mark:
+    def _beyond(self, mark: Any, rows: list[Row], values: list[Any]) -> list[Row] | None:  # noqa: ANN401 - text or time
+        """Move the mark to the last value; remember the rows that share it, they may come again."""
+        same = bisect_right(values, mark) if values[0] == mark else 0
+        fresh = self._new(rows[:same])
+        if fresh is not None and same < len(rows):
             self._given.clear()
-            self._mark = rows[-1][field]
-        self._given.update(row.get(identity) for row in rows[bisect_left(values, values[-1]) :])
+            self._met.clear()
+            self._mark = rows[-1][self._order.field] if self._order else None
+            self._new(rows[bisect_left(values, values[-1]) :])
+            fresh += rows[same:]
+        return fresh
+
+    def _new(self, rows: list[Row]) -> list[Row] | None:
+        """Return the rows that were not given before. One that comes twice in a segment stands in another's place."""
+        names = [row.get(self._spec.identity) for row in rows]
+        if not self._met.isdisjoint(names):
+            self._restart(MOVED)
+            return None
+        fresh = [row for row, name in zip(rows, names, strict=True) if name not in self._given]
+        self._met.update(names)
+        self._given.update(names)
         return fresh
 
     def _beyond_end(self, rows: list[Row]) -> bool:
