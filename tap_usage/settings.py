@@ -14,6 +14,38 @@ from singer_sdk import typing as th
 
 from tap_usage.state import instant
 
+Property = th.Property[Any]
+
+
+def text(name: str, description: str, *, default: str | None = None, choices: Iterable[str] = ()) -> Property:
+    """Return a setting that is a text, one of `choices` if there are any."""
+    kind = th.StringType(allowed_values=list(choices)) if choices else th.StringType()
+    return th.Property(name, kind, default=default, description=description)
+
+
+def secret(name: str, description: str) -> Property:
+    """Return a setting that is never shown."""
+    return th.Property(name, th.StringType, secret=True, description=description)
+
+
+def texts(name: str, description: str, *, default: list[str] | None = None, choices: Iterable[str] = ()) -> Property:
+    """Return a setting that is a list of texts."""
+    kind = th.StringType(allowed_values=list(choices)) if choices else th.StringType()
+    return th.Property(name, th.ArrayType(kind), default=default, description=description)
+
+
+def whole(name: str, description: str, default: int, at_least: int = 0, at_most: int | None = None) -> Property:
+    """Return a setting that is an integer."""
+    return th.Property(
+        name, th.IntegerType(minimum=at_least, maximum=at_most), default=default, description=description
+    )
+
+
+def number(name: str, description: str, default: float, at_least: int = 0, at_most: int | None = None) -> Property:
+    """Return a setting that is a number."""
+    return th.Property(name, th.NumberType(minimum=at_least, maximum=at_most), default=default, description=description)
+
+
 COMMON = th.PropertiesList(
     th.Property(
         "start_date",
@@ -24,25 +56,10 @@ COMMON = th.PropertiesList(
     th.Property(
         "end_date", th.DateTimeType, description="End of what is read, exclusive, for a bounded backfill. Default: now"
     ),
-    th.Property(
-        "max_concurrency",
-        th.IntegerType(minimum=1, maximum=64),
-        default=8,
-        description="Requests in flight per vendor",
-    ),
-    th.Property(
-        "request_timeout_seconds",
-        th.NumberType(minimum=1, maximum=3600),
-        default=60,
-        description="Connect and read timeout of one request",
-    ),
-    th.Property(
-        "max_retries",
-        th.IntegerType(minimum=1, maximum=100),
-        default=8,
-        description="Tries of one request before it counts as failed",
-    ),
-    th.Property("user_agent", th.StringType, description="User-Agent header. Default: tap-usage/<version>"),
+    whole("max_concurrency", "Requests in flight per vendor", 8, 1, 64),
+    number("request_timeout_seconds", "Connect and read timeout of one request", 60, 1, 3600),
+    whole("max_retries", "Tries of one request before it counts as failed", 8, 1, 100),
+    text("user_agent", "User-Agent header. Default: tap-usage/<version>"),
 )
 BY_THE_SDK = ("emit_activate_version_messages",)
 

@@ -4,36 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from functools import cached_property
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import quote
 
 from singer_sdk import Stream
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 
-from tap_usage import rows as row_changes
 from tap_usage import schema
-from tap_usage.drift import Drift
-from tap_usage.progress import Counting, FullTable, Ordered, Unit, Windowed, context_key
+from tap_usage.extraction import Extraction
+from tap_usage.progress import Unit
 from tap_usage.rest import fanout
 from tap_usage.rest.connection import Connection, Request
-from tap_usage.rest.errors import PagingError, ReadError, RequestError
 from tap_usage.rest.offsets import OffsetPages
-from tap_usage.rest.paging import NextLink, Page, Reading, Row, SinglePage
-from tap_usage.rest.polling import Execution, Submitted, fingerprint
-from tap_usage.snapshots import Counters, Snapshots
-from tap_usage.state import Bookmarks, Executions, instant, utc_text
-from tap_usage.windows import Calendar, day_of, floor
+from tap_usage.rest.paging import NextLink, Row, SinglePage
+from tap_usage.rest.polling import Execution
+from tap_usage.snapshots import Counters
+from tap_usage.state import instant
+from tap_usage.windows import Calendar
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
 
     from tap_usage.tap import TapUsage
-
-Contexts = list[tuple[str, dict[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -110,21 +103,14 @@ class UsageStream(Stream):
     def __init__(self, tap: TapUsage, workers: fanout.Workers) -> None:
         super().__init__(tap=tap, schema=schema.load(self.name), name=self.name)
         self._workers = workers
-        self.paging = replace(
-            self.paging,
-            **{name: self.config[setting] for name, setting in self.tuning.items() if setting in self.config},
-        )
-        self._drift = Drift(self.schema["properties"], self.logger)
-        self.emitted = 0
-        self.expected: int | None = None
-        self.requests = 0
-        self.vanished = 0
+        tuned = {name: self.config[setting] for name, setting in self.tuning.items() if setting in self.config}
+        self.paging = replace(self.paging, **tuned)
 
     # What a vendor may say with a method
 
-    def request(self, unit: Unit) -> Request:
-        """Return the request that a unit begins with."""
-        return Request(self._path(self.path, unit))
+    def request(self, unit: Unit) -> Request:  # noqa: ARG002 - for those that ask for windows
+        """Return the request that a unit begins with; placeholders in the path are filled by the caller."""
+        return Request(self.path)
 
     def dimensions(self) -> tuple[str, ...]:
         """Return the fields that make up `usage_key`."""
@@ -136,232 +122,6 @@ class UsageStream(Stream):
     def connection(self) -> Connection:
         """The vendor's connection."""
         return self._workers.connection
-
-    def get_records(self, context: Context | None) -> Iterable[Record]:  # noqa: ARG002 - partitions are read in here
-        """Yield all rows; whatever fails is told to the tap and does not end the others."""
-        for rows in self.batches():
-            yield from rows
-
-    def batches(self) -> Iterator[list[Record]]:
-        """Yield all rows, page by page. When the next page is asked for, the last one has been written."""
-        began = self.connection.clock.monotonic()
-        self.emitted = 0
-        try:
-            yield from self._read()
-        except Exception as error:  # noqa: BLE001 - one stream must not end the others
-            self._tap.listed.setdefault(type(self), ([], False))
-            self._tap.failed(self, "", error)
-        seconds = self.connection.clock.monotonic() - began
-        of = f" of {self.expected}" if self.expected is not None else ""
-        gone = f", {self.vanished} vanished" if self.vanished else ""
-        self.logger.info("%d%s rows, %d requests%s, %.1f s", self.emitted, of, self.requests, gone, seconds)
-
-    def _read(self) -> Iterator[list[Record]]:
-        contexts, complete = self._contexts()
-        known = {partition for partition, _ in contexts}
-        progress = self._progress()
-        if isinstance(self.paging, Execution):
-            self._executions.forget_old(self.connection.now())
-        found: Contexts = []
-        again = True
-        while again:
-            for unit, reading, page in self._events(progress.units(contexts)):
-                if page is None:
-                    progress.done(unit, reading)
-                    if not reading.error:
-                        reading.settle()
-                    complete &= not reading.error or not self.children
-                    self._save()
-                    continue
-                try:
-                    rows = self._prepare(page, unit)
-                except (ReadError, KeyError, TypeError, ValueError) as error:
-                    known_kind = isinstance(error, ReadError)
-                    reading.error = error if known_kind else PagingError(f"unreadable rows ({type(error).__name__})")
-                    reading.finished = True
-                    reading.pages.clear()
-                    continue
-                found += self._contexts_of(rows, unit)
-                yield rows
-                self.emitted += len(rows)
-                progress.page(unit, page)
-                self._save()
-            again = progress.end(known, complete=complete)
-        chosen = self.config.get(self.only, []) if self.only and complete else []
-        for absent in sorted(set(chosen) - {partition for partition, _ in found}):
-            self.logger.warning("%s: %s is not listed by the vendor", self.only, absent)
-        if self.children:
-            self._tap.listed[type(self)] = (sorted(found, key=itemgetter(0)), complete)
-        self._save()
-
-    def _events(self, units: Iterator[Unit]) -> Iterator[tuple[Unit, Reading, Page | None]]:
-        """Yield pages and ends of readings; write the state in between, count, and report failures."""
-        for event in fanout.read(self._workers, ((unit, self._reading(unit)) for unit in units)):
-            if event.key is None or event.reading is None:
-                self._save()
-                continue
-            reading = event.reading
-            if event.page is None and self._is_gone(event.key, reading.error):
-                reading.error, reading.vanished = None, True
-            yield event.key, reading, event.page
-            if event.page is not None:
-                continue
-            self.requests += reading.tries
-            if reading.expected is not None:
-                self.expected = (self.expected or 0) + reading.expected
-            if reading.vanished:
-                self.vanished += 1
-                self.logger.info("%s has vanished since it was listed; nothing to read", self._where(event.key))
-            if reading.error:
-                self._tap.failed(self, self._where(event.key), reading.error)
-
-    def _contexts(self) -> tuple[Contexts, bool]:
-        """Return the partitions, in the order of their ids, and whether these are all."""
-        if self.parent is None:
-            return [("", {})], True
-        parent = self._tap.stream_of(self.parent)
-        if self.parent not in self._tap.listed:
-            parent.list_children()
-        contexts, complete = self._tap.listed[self.parent]
-        if not complete:
-            self._tap.failed(self, "", ReadError(f"{parent.name} could not be listed completely, see there"))
-        return contexts, complete
-
-    def list_children(self) -> None:
-        """Read the rows for the sake of the children only."""
-        self.logger.info("Listed for the streams that depend on it")
-        for _ in self.batches():
-            pass
-
-    def _is_gone(self, unit: Unit, error: Exception | None) -> bool:
-        """Return whether an error only means that the ancestor of a partition is no longer listed."""
-        if not isinstance(error, RequestError) or error.status not in self.ambiguous or self.parent is None:
-            return False
-        *_, ancestor = self._ancestors()
-        listed = self._tap.listed_again(ancestor)
-        field = next(iter(ancestor.children))
-        return listed is not None and unit.context[field] not in listed
-
-    def _ancestors(self) -> Iterator[type[UsageStream]]:
-        kind = self.parent
-        while kind:
-            yield kind
-            kind = kind.parent
-
-    def _contexts_of(self, rows: Iterable[Row], unit: Unit) -> Contexts:
-        field, values = self.barren
-        found: Contexts = []
-        for row in rows if self.children else ():
-            if field and row.get(field) in values:
-                self.logger.info("%s is %s; its children are not asked for", row.get("id"), row.get(field))
-                continue
-            context = {**unit.context, **{name: str(row[own]) for name, own in self.children.items()}}
-            found.append((context_key(context), context))
-        return found
-
-    def _reading(self, unit: Unit) -> Reading:
-        request = self.request(unit)
-        if isinstance(self.paging, OffsetPages):
-            end = self.config.get("end_date") if self.paging.order else None
-            return self.paging.read(request, unit.start, instant(end) if end else None)
-        if not isinstance(self.paging, Execution):
-            return self.paging.read(request)
-        mark = fingerprint(self.connection.host.url, request)
-
-        def journal(submitted: Submitted | None) -> None:
-            if submitted:
-                self._executions.keep(replace(submitted, fingerprint=mark))
-                self._tap.write_state_soon()
-            else:
-                self._executions.drop(mark)
-
-        resume = self._executions.find(mark, self.connection.now())
-        results = self._path(self.paging.results, unit)
-        return self.paging.read(request, results, self.connection.clock, journal, resume)
-
-    def _path(self, path: str, unit: Unit) -> str:
-        for name, value in unit.context.items():
-            path = path.replace(f"{{{name}}}", quote(value, safe=""))
-        return path
-
-    def _where(self, unit: Unit) -> str:
-        parts = [f"{name}={value}" for name, value in unit.context.items()]
-        if unit.window:
-            parts.append(f"{unit.window.start}/{unit.window.end}")
-        return " ".join(parts)
-
-    # Rows
-
-    def _prepare(self, page: Page, unit: Unit) -> list[Row]:
-        """Return the rows of a page as they are emitted."""
-        rows = page.rows
-        if self.only and (chosen := self.config.get(self.only)) is not None:
-            rows = [row for row in rows if row.get("id") in chosen]
-        row_changes.leave_out(rows, self.secrets)
-        row_changes.blank_to_null(rows, self.blanks)
-        added: Row = {field: page.body.get(field) for field in self.envelope}
-        added |= {field: self.config[setting] for field, setting in self.constants.items()}
-        added |= unit.context
-        if self.observed:
-            added["observed_on"] = utc_text(page.date)[:10]
-        for row in rows if added else ():
-            row.update(added)
-        if self.windows and unit.window:
-            rows = self._within(rows, unit, self.windows)
-        if dimensions := self.dimensions():
-            row_changes.add_usage_keys(rows, dimensions)
-        for row in rows if self.counters else ():
-            self._snapshots.stamp(row, page.date)
-        self._drift.settle(rows)
-        for key in self.primary_keys:
-            if None in [row.get(key) for row in rows]:
-                raise PagingError(f"a row without `{key}` came, which is a key")
-        return rows
-
-    def _within(self, rows: list[Row], unit: Unit, windows: Windows) -> list[Row]:
-        """Return the rows that belong to the window, with `is_final`; a vendor may treat an end as inclusive."""
-        kept = []
-        assert unit.window  # noqa: S101 - for the type checker
-        for row in rows:
-            day = day_of(row[windows.field])
-            if day != floor(day, self.calendar.bucket):
-                bucket = self.calendar.bucket
-                raise PagingError(f"a row is dated {day}, where no {bucket} begins; read it by day instead")
-            if unit.window.start <= day < unit.window.end:
-                row["is_final"] = self.calendar.is_final(day)
-                if windows.stamp:
-                    row[windows.stamp] = day.isoformat()
-                kept.append(row)
-        if len(kept) < len(rows):
-            self.logger.info("%s: %d rows of other days left out", self._where(unit), len(rows) - len(kept))
-        return kept
-
-    # State
-
-    @cached_property
-    def _state(self) -> dict[str, Any]:
-        """The stream's part of the tap's state; a full-table run of an incremental stream does not look at it."""
-        bookmarked = bool(self.windows or self.lookback) and not self.counters
-        fresh = bookmarked and self.replication_method == "FULL_TABLE"
-        bookmarks: dict[str, Any] = self._tap.state.setdefault("bookmarks", {})
-        if fresh:
-            bookmarks.pop(self.name, None)
-        stream: dict[str, Any] = bookmarks.setdefault(self.name, {})
-        return stream
-
-    def _save(self) -> None:
-        """Write the state if a line is due; in BATCH mode the SDK does, when the files are there."""
-        if not self.config.get("batch_config"):
-            self._tap.write_state()
-
-    @cached_property
-    def _executions(self) -> Executions:
-        return Executions(self._state)
-
-    @cached_property
-    def _snapshots(self) -> Snapshots:
-        assert self.counters  # noqa: S101 - for the type checker
-        return Snapshots(self._state, self.counters)
 
     @cached_property
     def calendar(self) -> Calendar:
@@ -380,29 +140,46 @@ class UsageStream(Stream):
             **bounds,
         )
 
-    def _progress(self) -> FullTable:
-        try:
-            return self._begin()
-        except (AttributeError, KeyError, TypeError, ValueError):
-            raise ReadError("the bookmark in the given state cannot be read; correct or remove it") from None
+    @classmethod
+    def ancestors(cls) -> Iterator[type[UsageStream]]:
+        """Yield the parent, its parent, and so on."""
+        kind = cls.parent
+        while kind:
+            yield kind
+            kind = kind.parent
 
-    def _begin(self) -> FullTable:
-        if self.counters:
-            return Counting(self._snapshots, chosen=any(self.config.get(kind.only) for kind in self._ancestors()))
-        if not self.windows and not self.lookback:
-            return FullTable()
-        identity = [*self.parent.children][-1] if self.parent else None
-        chosen = self.config.get(self.parent.only) if self.parent and self.parent.only else None
-        query = " ".join(_words(self.config[setting]) for setting in self.query)
-        key = str(type(self).replication_key)  # a catalog may have taken it from the stream
-        bookmarks = Bookmarks(self._state, key, identity, chosen, query)
-        if self.windows:
-            date_time = schema.load(self.name)["properties"][key].get("format") == "date-time"
-            return Windowed(bookmarks, self.calendar, with_time=date_time)
-        bounds = [instant(self.config[name]) if name in self.config else None for name in ("start_date", "end_date")]
-        return Ordered(bookmarks, self._workers.started(), timedelta(minutes=self.config[self.lookback]), *bounds)
+    def batches(self) -> Iterator[list[Row]]:
+        """Yield all rows, page by page; whatever fails is told to the tap and does not end the others."""
+        began = self.connection.clock.monotonic()
+        extraction = Extraction(self, self._tap, self._workers, self._tap.state_of(self.name, fresh=self._is_fresh))
+        try:
+            yield from extraction.pages()
+        except Exception as error:  # noqa: BLE001 - one stream must not end the others
+            self._tap.listed.setdefault(type(self), ([], False))
+            self._tap.failed(self, "", error)
+        of = f" of {extraction.expected}" if extraction.expected is not None else ""
+        gone = f", {extraction.vanished} vanished" if extraction.vanished else ""
+        seconds = self.connection.clock.monotonic() - began
+        summary = "%d%s rows, %d requests%s, %.1f s"
+        self.logger.info(summary, extraction.emitted, of, extraction.requests, gone, seconds)
+
+    def list_children(self) -> None:
+        """Read the rows for the sake of the children only."""
+        self.logger.info("Listed for the streams that depend on it")
+        for _ in self.batches():
+            pass
+
+    @property
+    def _is_fresh(self) -> bool:
+        """Whether a catalog made an incremental stream full-table: then it does not look at its bookmark."""
+        bookmarked = bool(self.windows or self.lookback) and not self.counters
+        return bookmarked and self.replication_method == "FULL_TABLE"
 
     # The SDK's hooks: bookmarks are moved in here and in `state`, not record by record
+
+    def get_records(self, context: Context | None) -> Iterable[Record]:  # noqa: ARG002 - partitions are read below
+        for rows in self.batches():
+            yield from rows
 
     def _sync_records(
         self, context: Context | None = None, *, write_messages: bool = True
@@ -454,7 +231,3 @@ class UsageStream(Stream):
 
     def _write_state_message(self) -> None:
         self._tap.write_state(now=True)
-
-
-def _words(setting: str | list[str]) -> str:
-    return setting if isinstance(setting, str) else ",".join(sorted(setting))

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
     from singer_sdk import Stream
 
-    from tap_usage.streams import Contexts, UsageStream
+    from tap_usage.extraction import Contexts
+    from tap_usage.streams import UsageStream
     from tap_usage.vendors.vendor import Vendor
 
 CLOSED_PIPE = 1
@@ -249,6 +250,13 @@ class TapUsage(Tap):
     @cached_property
     def _states(self) -> StateWriter:
         return StateWriter(self.message_writer, self.state, self.clock)
+
+    def state_of(self, stream: str, *, fresh: bool = False) -> dict[str, Any]:
+        """Return the part of the state that belongs to a stream; `fresh`: what was there is forgotten."""
+        bookmarks: dict[str, dict[str, Any]] = self.state.setdefault("bookmarks", {})
+        if fresh:
+            bookmarks.pop(stream, None)
+        return bookmarks.setdefault(stream, {})
 
     def write_state(self, *, now: bool = False) -> None:
         """Write a STATE line if one is due (or `now`, if the state has changed)."""

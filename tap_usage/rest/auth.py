@@ -46,7 +46,7 @@ class TokenRequest:
         try:
             if self.expiry:
                 path, read = self.expiry
-                seconds = (read(dig(body, path)) - answered).total_seconds()
+                seconds = (read(str(dig(body, path))) - answered).total_seconds()
             else:
                 seconds = float(dig(body, self.lifetime))
         except (TypeError, ValueError):

@@ -16,6 +16,7 @@ import msgspec
 import requests
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError, NewConnectionError, SSLError
+from urllib3.util import parse_url
 
 from tap_usage.rest import transport
 from tap_usage.rest.auth import TokenAuth, TokenRequest
@@ -226,14 +227,17 @@ class Connection:
         """
         if path.startswith("/") and not path.startswith("//"):
             return self._root + (path if path.startswith(self._prefix + "/") else self._prefix + path)
-        url = urljoin(self.host.url, path)
-        if origin_of(url) != origin_of(self.host.url):
-            other = urlsplit(url)
+        try:
+            url = urljoin(self.host.url, path)
+            scheme, host, port = origin_of(url)
+        except ValueError:
+            raise LinkRefusedError("a link that is no URL was refused: tell the vendor") from None
+        if (scheme, host, port) != origin_of(self.host.url):
             raise LinkRefusedError(
-                f"a link to {plain(other.scheme)}://{plain(other.netloc.rpartition('@')[2])} was refused, "
+                f"a link to {plain(scheme)}://{plain(host)}:{port} was refused, "
                 f"only {self._root} gets the token: check the URL settings"
             )
-        return url
+        return self._root + parse_url(url).request_uri
 
     def send(self, request: Request) -> Answer:
         """Send a request, again where that may help, and return the decoded answer.
@@ -292,7 +296,7 @@ class Connection:
 
     def _once(self, wire: Wire, request: Request) -> Answer | Trouble:
         self.throttle.take()
-        where = f"{request.method} {request.path.partition('?')[0]}"
+        where = f"{wire.method} /{wire.url.split('/', 3)[-1].partition('?')[0]}"
         status = None
         clock = self.clock
         try:
@@ -364,7 +368,7 @@ def _decode(content: bytes) -> tuple[Any, str | None]:
 def _date(response: BaseHTTPResponse) -> datetime | None:
     try:
         return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 import random
 import re
 from collections.abc import Iterable, Mapping
@@ -82,15 +83,15 @@ def retry_after(headers: Mapping[str, str], clock: Clock) -> float | None:
     if not text:
         return None
     try:
-        return max(0.0, float(text)) if text.lower() not in {"nan", "inf"} else None
+        seconds = float(text)
     except ValueError:
-        pass
-    try:
-        until = parsedate_to_datetime(text)
-        now = parsedate_to_datetime(headers["Date"]) if "Date" in headers else clock.now()
-        return max(0.0, (until - now).total_seconds())
-    except (TypeError, ValueError):
-        return None
+        try:
+            until = parsedate_to_datetime(text)
+            now = parsedate_to_datetime(headers["Date"]) if "Date" in headers else clock.now()
+            seconds = (until - now).total_seconds()
+        except (TypeError, ValueError, OverflowError):
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def waits(first: float = 1.0, longest: float = 30.0) -> Iterable[float]:

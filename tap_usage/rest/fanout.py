@@ -33,7 +33,7 @@ class Event(Generic[Key]):
     """What happened next.
 
     Attributes:
-        key: whose reading it is; None for a tick, which comes when nothing happened for a second.
+        key: whose reading it is; None for a tick, which comes when there was nothing to give for a second.
         page: rows of that reading, or None when it is over (see its `error`).
     """
 
@@ -132,6 +132,7 @@ class _Pass(Generic[Key]):
         self._later: list[tuple[float, int, Ask, Reading]] = []
         self._numbers = itertools.count()
         self._more = True
+        self._told = self._clock.monotonic()
 
     def events(self) -> Iterator[Event[Key]]:
         while True:
@@ -145,14 +146,23 @@ class _Pass(Generic[Key]):
                 return
             self._drain()
             self._dispatch()
-            key, reading = self._active[0]
-            if reading.pages:
-                yield Event(key, reading, reading.pages.popleft())
-            elif reading.finished:
-                self._active.popleft()
-                yield Event(key, reading)
-            elif not self._receive():
-                yield Event(None)
+            event = self._next_event()
+            if event is None:
+                self._receive()
+                if self._clock.monotonic() - self._told < TICK_SECONDS:
+                    continue
+                event = Event(None)
+            self._told = self._clock.monotonic()
+            yield event
+
+    def _next_event(self) -> Event[Key] | None:
+        key, reading = self._active[0]
+        if reading.pages:
+            return Event(key, reading, reading.pages.popleft())
+        if reading.finished:
+            self._active.popleft()
+            return Event(key, reading)
+        return None
 
     def _dispatch(self) -> None:
         """Send what may be sent: first what was put off, then what the readings want, the first reading first."""
@@ -174,18 +184,14 @@ class _Pass(Generic[Key]):
     def _submit(self, ask: Ask, reading: Reading) -> None:
         self._workers.submit(partial(self._workers.connection.send, ask.request), (ask, reading), self._run)
 
-    def _receive(self) -> bool:
-        """Wait for answers and hand them to their readings. Return False when none came within a second."""
+    def _receive(self) -> None:
+        """Wait for an answer and hand it to its reading, at most until a request is due or a second has passed."""
         due = self._later[0][0] - self._clock.monotonic() if self._later else TICK_SECONDS
         seconds = max(0.0, min(due, TICK_SECONDS))
         if not self._run.in_flight:
             self._clock.wait(seconds)
-            return due <= seconds
-        answer = self._clock.receive(self._run.answers, seconds)
-        if answer is None:
-            return due <= seconds
-        self._hand_over(*answer)
-        return True
+        elif answer := self._clock.receive(self._run.answers, seconds):
+            self._hand_over(*answer)
 
     def _drain(self) -> None:
         """Hand over what has arrived, so that workers never wait for the target."""

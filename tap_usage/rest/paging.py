@@ -141,7 +141,9 @@ class SinglePage:
         """Return why a body is not what was asked for, or None."""
         if self.rows:
             return rows_at(self.rows, envelope=self.envelope)(body)
-        if not isinstance(body, dict) or not any(name in body for name in self.envelope):
+        if not isinstance(body, dict):
+            return f"a JSON {type(body).__name__} where an object belongs"
+        if self.envelope and not any(name in body for name in self.envelope):
             return f"an answer without any of {', '.join(self.envelope)}"
         return None
 
@@ -221,8 +223,11 @@ class _LinkedReading(Reading):
         before = len(self._seen)
         self._seen.update(row.get(self._spec.identity) for row in rows)
         self.received = len(self._seen)
-        fresh = [row for row in rows if row.get(self._spec.identity) not in self._given]
-        self._given.update(row.get(self._spec.identity) for row in fresh)
+        fresh = []
+        for row in rows:
+            if (identity := row.get(self._spec.identity)) not in self._given:
+                self._given.add(identity)
+                fresh.append(row)
         if fresh:
             self.pages.append(Page(fresh, answer.body, answer.date))
         if self._spec.total:

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
-from urllib.parse import urlsplit
 
 from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
@@ -19,14 +18,19 @@ from requests.utils import get_environ_proxies, select_proxy
 from urllib3 import BaseHTTPResponse
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import ReadTimeoutError
+from urllib3.util import parse_url
 
 CHUNK_BYTES = 1024 * 1024
 
 
 def origin_of(url: str) -> tuple[str, str, int]:
-    """Return scheme, host and port of a URL."""
-    parts = urlsplit(url)
-    return parts.scheme, (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
+    """Return scheme, host and port of a URL, read as the library reads it that sends: parsers differ about odd ones.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    parts = parse_url(url)
+    return parts.scheme or "", parts.host or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ class Transport(HTTPAdapter):
             prepared.prepare(method="GET", url=origin)
             proxies = get_environ_proxies(origin)
             pool = self.get_connection_with_tls_context(prepared, self._verify, proxies)
+            self.cert_verify(pool, origin, self._verify, None)  # type: ignore[no-untyped-call]
             proxy = select_proxy(origin, proxies)
             plain = bool(proxy) and origin.startswith("http://") and not str(proxy).startswith("socks")
             route = Route(cast("HTTPConnectionPool", pool), plain, self.proxy_headers(proxy) if proxy and plain else {})

@@ -13,7 +13,7 @@ from tap_usage.rest.auth import TokenRequest
 from tap_usage.rest.connection import ErrorFields, Host, Request
 from tap_usage.rest.errors import Rule, Verdict
 from tap_usage.rest.paging import SinglePage
-from tap_usage.settings import Required
+from tap_usage.settings import Required, number, secret, text, whole
 from tap_usage.snapshots import Counters
 from tap_usage.streams import UsageStream, Windows
 from tap_usage.vendors.vendor import Vendor
@@ -23,29 +23,14 @@ MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 ENVELOPE = ("accountId", "period", "usageForAccount", "creditsForAccount")
 
 SETTINGS = th.PropertiesList(
-    th.Property("demandbase_client_id", th.StringType, description="Client id of the API key"),
-    th.Property("demandbase_client_secret", th.StringType, secret=True, description="Its client secret"),
-    th.Property(
-        "demandbase_period",
-        th.StringType(allowed_values=list(LENGTHS)),
-        default="day",
-        description="What one row is about",
-    ),
-    th.Property("demandbase_window_periods", th.IntegerType(minimum=1), default=31, description="Periods per request"),
-    th.Property(
-        "demandbase_lookback_periods",
-        th.IntegerType(minimum=0),
-        default=2,
-        description="Periods read again, because bulk jobs post late; the current one always is",
-    ),
-    th.Property(
-        "demandbase_throttle_wait_seconds",
-        th.NumberType(minimum=0),
-        default=300,
-        description="Shortest wait after a 429: one throttled token locks the account for five minutes",
-    ),
-    th.Property("demandbase_api_url", th.StringType, description="API URL instead of the vendor's"),
-    th.Property("demandbase_login_url", th.StringType, description="Login URL instead of the vendor's"),
+    text("demandbase_client_id", "Client id of the API key"),
+    secret("demandbase_client_secret", "Its client secret"),
+    text("demandbase_period", "What one row is about", default="day", choices=LENGTHS),
+    whole("demandbase_window_periods", "Periods per request", 31, 1),
+    whole("demandbase_lookback_periods", "Periods read again: bulk jobs post late; the current one always is", 2),
+    number("demandbase_throttle_wait_seconds", "Shortest wait after a 429, which locks the whole account", 300),
+    text("demandbase_api_url", "API URL instead of the vendor's"),
+    text("demandbase_login_url", "Login URL instead of the vendor's"),
 )
 
 

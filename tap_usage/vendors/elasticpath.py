@@ -10,49 +10,20 @@ from singer_sdk import typing as th
 from tap_usage.rest.auth import TokenRequest
 from tap_usage.rest.connection import ErrorFields, Host
 from tap_usage.rest.offsets import OffsetPages, Order
-from tap_usage.settings import Required
+from tap_usage.settings import Required, number, secret, text, texts, whole
 from tap_usage.streams import UsageStream
 from tap_usage.vendors.vendor import Vendor
 
 SETTINGS = th.PropertiesList(
-    th.Property("elasticpath_client_id", th.StringType, description="Client id of an application key"),
-    th.Property("elasticpath_client_secret", th.StringType, secret=True, description="Its client secret"),
-    th.Property(
-        "elasticpath_region",
-        th.StringType(allowed_values=["useast", "euwest"]),
-        default="useast",
-        description="Region of the store",
-    ),
-    th.Property(
-        "elasticpath_promotion_ids",
-        th.ArrayType(th.StringType),
-        description="Only these promotions. Default: all",
-    ),
-    th.Property(
-        "elasticpath_page_size",
-        th.IntegerType(minimum=1, maximum=100),
-        default=100,
-        description="Rows per page",
-    ),
-    th.Property(
-        "elasticpath_max_offset",
-        th.IntegerType(minimum=1),
-        default=10_000,
-        description="The store's `page_offset_limit`; never asked beyond",
-    ),
-    th.Property(
-        "elasticpath_lookback_minutes",
-        th.IntegerType(minimum=0),
-        default=10,
-        description="Overlap that catches usages that became visible late",
-    ),
-    th.Property(
-        "elasticpath_requests_per_second",
-        th.NumberType(minimum=0),
-        default=20,
-        description="Request rate, 0 for no limit",
-    ),
-    th.Property("elasticpath_api_url", th.StringType, description="API URL instead of the region's"),
+    text("elasticpath_client_id", "Client id of an application key"),
+    secret("elasticpath_client_secret", "Its client secret"),
+    text("elasticpath_region", "Region of the store", default="useast", choices=["useast", "euwest"]),
+    texts("elasticpath_promotion_ids", "Only these promotions. Default: all"),
+    whole("elasticpath_page_size", "Rows per page", 100, 1, 100),
+    whole("elasticpath_max_offset", "The store's `page_offset_limit`; never asked beyond", 10_000, 1),
+    whole("elasticpath_lookback_minutes", "Overlap that catches usages that became visible late", 10),
+    number("elasticpath_requests_per_second", "Request rate, 0 for no limit", 20),
+    text("elasticpath_api_url", "API URL instead of the region's"),
 )
 
 

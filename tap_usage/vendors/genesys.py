@@ -13,7 +13,7 @@ from tap_usage.rest.connection import Budget, ErrorFields, Host, Request
 from tap_usage.rest.errors import Rule, Verdict
 from tap_usage.rest.paging import NextLink
 from tap_usage.rest.polling import Execution
-from tap_usage.settings import Required
+from tap_usage.settings import Required, number, secret, text, texts, whole
 from tap_usage.streams import UsageStream, Windows
 from tap_usage.vendors.vendor import Vendor
 from tap_usage.windows import midnight
@@ -25,69 +25,37 @@ DIMENSIONS = {
     "TemplateUri": "templateUri",
     "HttpMethod": "httpMethod",
 }
-OF_A_CLIENT = [name for name in DIMENSIONS if name != "UserId"]
-
-
-def _seconds(name: str, default: float, description: str) -> th.Property[float]:
-    return th.Property(name, th.NumberType(minimum=0), default=default, description=description)
 
 
 SETTINGS = th.PropertiesList(
-    th.Property("genesys_client_id", th.StringType, description="Client id of a client-credentials OAuth client"),
-    th.Property("genesys_client_secret", th.StringType, secret=True, description="Its client secret"),
-    th.Property(
-        "genesys_region",
-        th.StringType,
-        default="mypurecloud.com",
-        description="Domain of the region, such as mypurecloud.ie or usw2.pure.cloud",
+    text("genesys_client_id", "Client id of a client-credentials OAuth client"),
+    secret("genesys_client_secret", "Its client secret"),
+    text(
+        "genesys_region", "Domain of the region, such as mypurecloud.ie or usw2.pure.cloud", default="mypurecloud.com"
     ),
-    th.Property(
-        "genesys_granularity",
-        th.StringType(allowed_values=["Day", "Week", "Month"]),
-        default="Day",
-        description="What one row is about",
-    ),
-    th.Property(
+    text("genesys_granularity", "What one row is about", default="Day", choices=["Day", "Week", "Month"]),
+    texts(
         "genesys_group_by",
-        th.ArrayType(th.StringType(allowed_values=list(DIMENSIONS))),
+        "Dimensions of the organization's usage",
         default=["OAuthClientId", "TemplateUri", "HttpMethod"],
-        description="Dimensions of the organization's usage",
+        choices=DIMENSIONS,
     ),
-    th.Property(
+    texts(
         "genesys_client_group_by",
-        th.ArrayType(th.StringType(allowed_values=OF_A_CLIENT)),
+        "Dimensions of the clients' usage",
         default=["TemplateUri", "HttpMethod"],
-        description="Dimensions of the clients' usage",
+        choices=[name for name in DIMENSIONS if name != "UserId"],
     ),
-    th.Property(
-        "genesys_oauth_client_ids", th.ArrayType(th.StringType), description="Only these clients. Default: all"
-    ),
-    th.Property(
-        "genesys_window_days",
-        th.IntegerType(minimum=1, maximum=90),
-        default=31,
-        description="Days that one query spans at most",
-    ),
-    th.Property(
-        "genesys_lookback_days",
-        th.IntegerType(minimum=0),
-        default=3,
-        description="Finished days read again, because usage settles late",
-    ),
-    th.Property(
-        "genesys_summary_days", th.IntegerType(minimum=1), default=7, description="Days that the summary is about"
-    ),
-    _seconds("genesys_poll_initial_seconds", 5, "First wait between polls"),
-    _seconds("genesys_poll_max_seconds", 60, "Largest wait between polls"),
-    _seconds("genesys_poll_timeout_seconds", 3600, "Then the query has failed"),
-    th.Property(
-        "genesys_requests_per_minute",
-        th.NumberType(minimum=0),
-        default=240,
-        description="Request rate, 0 for no limit",
-    ),
-    th.Property("genesys_api_url", th.StringType, description="API URL instead of the region's"),
-    th.Property("genesys_login_url", th.StringType, description="Login URL instead of the region's"),
+    texts("genesys_oauth_client_ids", "Only these clients. Default: all"),
+    whole("genesys_window_days", "Days that one query spans at most", 31, 1, 90),
+    whole("genesys_lookback_days", "Finished days read again, because usage settles late", 3),
+    whole("genesys_summary_days", "Days that the summary is about", 7, 1),
+    number("genesys_poll_initial_seconds", "First wait between polls", 5),
+    number("genesys_poll_max_seconds", "Largest wait between polls", 60),
+    number("genesys_poll_timeout_seconds", "Then the query has failed", 3600),
+    number("genesys_requests_per_minute", "Request rate, 0 for no limit", 240),
+    text("genesys_api_url", "API URL instead of the region's"),
+    text("genesys_login_url", "Login URL instead of the region's"),
 )
 
 

@@ -10,7 +10,7 @@ from singer_sdk import typing as th
 from tap_usage.rest.auth import TokenRequest
 from tap_usage.rest.connection import ErrorFields, Host
 from tap_usage.rest.paging import NextLink, SinglePage
-from tap_usage.settings import Required
+from tap_usage.settings import Required, number, secret, text, texts
 from tap_usage.snapshots import Counters
 from tap_usage.streams import UsageStream
 from tap_usage.vendors.vendor import Vendor
@@ -18,34 +18,25 @@ from tap_usage.vendors.vendor import Vendor
 COUNTERS = ("issued", "accepted", "updated", "revoked", "errors")
 
 SETTINGS = th.PropertiesList(
-    th.Property("pingone_environment_id", th.StringType, description="Environment that owns the worker application"),
-    th.Property("pingone_client_id", th.StringType, description="Client id of the worker application"),
-    th.Property("pingone_client_secret", th.StringType, secret=True, description="Its client secret"),
-    th.Property(
+    text("pingone_environment_id", "Environment that owns the worker application"),
+    text("pingone_client_id", "Client id of the worker application"),
+    secret("pingone_client_secret", "Its client secret"),
+    text(
         "pingone_region",
-        th.StringType(allowed_values=["com", "eu", "ca", "asia", "com.au", "sg"]),
+        "Top-level domain of the region",
         default="com",
-        description="Top-level domain of the region",
+        choices=["com", "eu", "ca", "asia", "com.au", "sg"],
     ),
-    th.Property(
+    text(
         "pingone_token_auth_method",
-        th.StringType(allowed_values=["client_secret_basic", "client_secret_post"]),
+        "As configured on the application",
         default="client_secret_basic",
-        description="As configured on the application",
+        choices=["client_secret_basic", "client_secret_post"],
     ),
-    th.Property(
-        "pingone_environment_ids", th.ArrayType(th.StringType), description="Only these environments. Default: all"
-    ),
-    th.Property(
-        "pingone_requests_per_second",
-        th.NumberType(minimum=0),
-        default=3,
-        description="Request rate, 0 for no limit; the vendor's budget is shared with production traffic",
-    ),
-    th.Property("pingone_api_url", th.StringType, description="API URL instead of the region's, without /v1"),
-    th.Property(
-        "pingone_auth_url", th.StringType, description="Login URL instead of the region's, without the environment id"
-    ),
+    texts("pingone_environment_ids", "Only these environments. Default: all"),
+    number("pingone_requests_per_second", "Request rate, 0 for no limit; shared with production traffic", 3),
+    text("pingone_api_url", "API URL instead of the region's, without /v1"),
+    text("pingone_auth_url", "Login URL instead of the region's, without the environment id"),
 )
 
 

@@ -1,0 +1,82 @@
+"""From the rows of an answer to the rows of a stream: what its data sheet says about them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from tap_usage import rows as row_changes
+from tap_usage.drift import Drift
+from tap_usage.progress import Unit
+from tap_usage.rest.errors import PagingError
+from tap_usage.rest.paging import Page, Row
+from tap_usage.snapshots import Snapshots
+from tap_usage.state import utc_text
+from tap_usage.windows import Window, day_of, floor
+
+if TYPE_CHECKING:
+    from tap_usage.streams import UsageStream
+
+
+class Shaping:
+    """Shapes the rows of one stream.
+
+    Args:
+        stream: the data sheet.
+        snapshots: for streams of cumulative counters.
+    """
+
+    def __init__(self, stream: UsageStream, snapshots: Snapshots | None) -> None:
+        self._stream = stream
+        self._snapshots = snapshots
+        self._drift = Drift(stream.schema["properties"], stream.logger)
+
+    @cached_property
+    def _constants(self) -> Row:
+        return {field: self._stream.config[setting] for field, setting in self._stream.constants.items()}
+
+    def shape(self, page: Page, unit: Unit) -> list[Row]:
+        """Return the rows of a page as they are emitted; they are changed in place.
+
+        Raises:
+            ReadError, KeyError, TypeError, ValueError: when they cannot be what they should be.
+        """
+        stream = self._stream
+        rows = page.rows
+        if stream.only and (chosen := stream.config.get(stream.only)) is not None:
+            rows = [row for row in rows if row.get("id") in chosen]
+        row_changes.leave_out(rows, stream.secrets)
+        row_changes.blank_to_null(rows, stream.blanks)
+        added: Row = {**{field: page.body.get(field) for field in stream.envelope}, **self._constants, **unit.context}
+        if stream.observed:
+            added["observed_on"] = utc_text(page.date)[:10]
+        for row in rows if added else ():
+            row.update(added)
+        if unit.window:
+            rows = self._within(rows, unit.window)
+        if dimensions := stream.dimensions():
+            row_changes.add_usage_keys(rows, dimensions)
+        for row in rows if self._snapshots else ():
+            self._snapshots.stamp(row, page.date)  # type: ignore[union-attr]
+        self._drift.settle(rows)
+        for key in stream.primary_keys:
+            if None in [row.get(key) for row in rows]:
+                raise PagingError(f"a row without `{key}` came, which is a key")
+        return rows
+
+    def _within(self, rows: list[Row], window: Window) -> list[Row]:
+        """Return the rows that belong to the window, with `is_final`; a vendor may treat an end as inclusive."""
+        calendar, windows = self._stream.calendar, self._stream.windows
+        kept: list[Row] = []
+        for row in rows if windows else ():
+            day = day_of(row[windows.field])  # type: ignore[union-attr]
+            if day != floor(day, calendar.bucket):
+                raise PagingError(f"a row is dated {day}, where no {calendar.bucket} begins; read it by day instead")
+            if window.start <= day < window.end:
+                row["is_final"] = calendar.is_final(day)
+                kept.append(row)
+                if windows and windows.stamp:
+                    row[windows.stamp] = day.isoformat()
+        if len(kept) < len(rows):
+            self._stream.logger.info("%d rows outside %s/%s left out", len(rows) - len(kept), window.start, window.end)
+        return kept
