@@ -49,7 +49,7 @@ class TokenRequest:
                 seconds = (read(str(dig(body, path))) - answered).total_seconds()
             else:
                 seconds = float(dig(body, self.lifetime))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return None
         return seconds if seconds > 0 else None
 

@@ -9,9 +9,11 @@ out what it gave already. The same restart goes on where the vendor's offset lim
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from tap_usage.rest.connection import Answer, Request
@@ -20,6 +22,7 @@ from tap_usage.rest.paging import NOT_FOUND, Ask, Page, Reading, Row, count, row
 
 RESTARTS_WITHOUT_PROGRESS = 2
 OVERLAP = 1
+SEGMENTS = 3
 MOVED = "rows moved while they were read"
 
 
@@ -69,7 +72,7 @@ class OffsetPages:
 
     def read(self, request: Request, start: str | None = None, end: datetime | None = None) -> Reading:
         """Return the reading of one partition: values of its order from `start` on and before `end`."""
-        return _OffsetReading(self, request, start, end)
+        return _DeepReading(self, request, start, end)
 
     def total_of(self, body: Any) -> tuple[int | None, bool]:  # noqa: ANN401 - decoded JSON
         """Return the number of all rows, and whether it may be relied on."""
@@ -79,8 +82,90 @@ class OffsetPages:
         return total, total is not None and method in {None, "exact"}
 
 
+class _DeepReading(Reading):
+    """One partition, as a row of segments: as deep as offsets reach, then on from the last value.
+
+    The deepest page of a segment is asked for early, because its last row tells where the next segment begins: the two
+    are then read side by side. What they share is left out, and when the first does not end where the second began, the
+    second is thrown away.
+    """
+
+    def __init__(self, spec: OffsetPages, request: Request, start: str | None, end: datetime | None) -> None:
+        super().__init__()
+        self._new = partial(_OffsetReading, spec, request, end=end)
+        self._segments = deque([self._new(start)])
+        self._field = spec.order.field if spec.order else ""
+        self._identity = spec.identity
+        self._shared: set[Any] = set()
+
+    @property
+    def held(self) -> int:
+        return len(self.pages) + sum(segment.held for segment in self._segments)
+
+    def next_ask(self) -> Ask | None:
+        if self.finished:
+            return None
+        last = self._segments[-1]
+        if last.anchor is not None and len(self._segments) < SEGMENTS:
+            self._segments.append(self._new(last.anchor))
+        asks = (
+            Ask(ask.request, tag=(segment, ask))
+            for following in (_OffsetReading.opening_ask, _OffsetReading.next_ask)
+            for segment in self._segments
+            if (ask := following(segment))
+        )
+        return next(asks, None)
+
+    def take(self, ask: Ask, answer: Answer) -> None:
+        self.tries += answer.tries
+        segment, inner = ask.tag
+        segment.take(inner, answer)
+        self._move_on()
+
+    def fail(self, ask: Ask, error: Exception) -> None:
+        segment, inner = ask.tag
+        segment.fail(inner, error)
+        self._move_on()
+
+    def _move_on(self) -> None:
+        """Give the pages of the first segment; when it is over, go on with the next one."""
+        while not self.finished:
+            first = self._segments[0]
+            while first.pages:
+                self._give(first.pages.popleft())
+            self.expected = None if first.expected is None else self.received + first.expected - first.received
+            if not first.finished:
+                return
+            if not first.deeper:
+                self.error, self.vanished, self.finished = first.error, first.vanished, True
+                return
+            self._segments.popleft()
+            if not self._segments or self._segments[0].start != first.mark:
+                self._segments = deque([self._new(first.mark)])
+            self._shared = first.edge
+
+    def _give(self, page: Page) -> None:
+        """Give a page without the rows that the segment before ended with."""
+        if self._shared:
+            came = len(page.rows)
+            page.rows = [row for row in page.rows if row.get(self._identity) not in self._shared]
+            if len(page.rows) == came:
+                self._shared = set()
+        self.received += len(page.rows)
+        if page.rows:
+            self.pages.append(page)
+
+
 class _OffsetReading(Reading):
-    """One partition, as a row of segments: runs of offsets within the same query."""
+    """One segment: the offsets of one query, read anew from the last value where that is needed.
+
+    Attributes:
+        start: value of the order it begins with.
+        mark: the last value it gave.
+        edge: ids of the rows that share that value.
+        deeper: it is over because offsets reach no deeper, but there is more.
+        anchor: value that the deepest page ends with, as soon as that is known.
+    """
 
     def __init__(self, spec: OffsetPages, request: Request, start: str | None, end: datetime | None) -> None:
         super().__init__()
@@ -88,10 +173,11 @@ class _OffsetReading(Reading):
         self._order = spec.order
         self._size = max(spec.size, OVERLAP + 1)
         self._request = Request(request.path, request.method, request.params, check=rows_at(spec.rows))
-        self._first_start = start
+        self.start = start
+        self.deeper = False
         self._end = end
         self._given: set[Any] = set()
-        self._mark: str | None = None
+        self.mark: str | None = None
         self._stuck = 0
         self._disordered: PagingError | None = None
         self._begin(start)
@@ -99,6 +185,9 @@ class _OffsetReading(Reading):
     def _begin(self, start: str | None) -> None:
         self._segment = object()
         self._start = start
+        self._deepest: int | None = None
+        self._deepest_asked = False
+        self.anchor: str | None = None
         self._to_ask: int | None = 0
         self._due = 0
         self._limit = self._size
@@ -110,10 +199,28 @@ class _OffsetReading(Reading):
         self._progress = False
 
     @property
+    def edge(self) -> set[Any]:
+        return self._given
+
+    @property
     def held(self) -> int:
         return len(self.pages) + len(self._arrived)
 
+    def opening_ask(self) -> Ask | None:
+        """Return the request for the first or the deepest page, on which the others wait; None if it was sent."""
+        if self.finished:
+            return None
+        if self._to_ask == 0:
+            self._to_ask = None
+            return self._ask(0)
+        if self._deepest is not None and not self._deepest_asked:
+            self._deepest_asked = True
+            return self._ask(self._deepest)
+        return None
+
     def next_ask(self) -> Ask | None:
+        if self._deepest_asked and self._to_ask == self._deepest:
+            return None
         offset = self._to_ask
         if self.finished or offset is None or offset > self._spec.max_offset:
             return None
@@ -123,6 +230,9 @@ class _OffsetReading(Reading):
             self._to_ask = offset + self._limit - OVERLAP
         else:
             self._to_ask = None
+        return self._ask(offset)
+
+    def _ask(self, offset: int) -> Ask:
         params: dict[str, Any] = {self._spec.limit_param: self._size, self._spec.offset_param: offset}
         if self._spec.order:
             end = self._end.strftime("%Y-%m-%dT%H:%M:%S.000Z") if self._end else None
@@ -141,6 +251,8 @@ class _OffsetReading(Reading):
         if segment is not self._segment or self.finished:
             return
         self._arrived[offset] = answer
+        if offset == self._deepest and isinstance(answer, Answer) and (rows := dig(answer.body, self._spec.rows)):
+            self.anchor = rows[-1].get(self._order.field) if self._order else None
         while not self.finished and (due := self._arrived.pop(self._due, None)) is not None:
             if not isinstance(due, Exception):
                 self._page(due)
@@ -171,7 +283,7 @@ class _OffsetReading(Reading):
         if fresh:
             self._progress = True
             self.received += len(fresh)
-            self.pages.append(Page(fresh, answer.body, answer.date, self._mark))
+            self.pages.append(Page(fresh, answer.body, answer.date, self.mark))
         ended = len(rows) <= (OVERLAP if self._due else 0)
         covered = self._due + len(rows)
         if rows:
@@ -195,7 +307,9 @@ class _OffsetReading(Reading):
             if not self._due and length > OVERLAP:
                 self._limit = length
                 self._parallel = True
-                self._due = self._to_ask = length - OVERLAP
+                self._due = self._to_ask = step = length - OVERLAP
+                deepest = self._spec.max_offset // step * step
+                self._deepest = deepest if self._order and self._due < deepest < total - length else None
                 self._check_depth()
             elif ended or covered <= OVERLAP or (self._parallel and not full):
                 self._restart(f"{covered} rows came, the vendor says {total}")
@@ -227,15 +341,15 @@ class _OffsetReading(Reading):
         limit = self._spec.max_offset
         if self._order is None:
             self._end_with(PagingError(f"more rows than offset {limit} reaches, and no order to go on from"))
-        elif self._mark == self._start:
+        elif self.mark == self._start:
             self._end_with(
                 PagingError(
-                    f"more rows than offset {limit} reaches share {self._order.field} {self._mark}: not readable"
+                    f"more rows than offset {limit} reaches share {self._order.field} {self.mark}: not readable"
                 )
             )
         else:
-            self._stuck = 0
-            self._begin(self._mark)
+            self.deeper = True
+            self._finish()
 
     def _fresh(self, rows: list[Row]) -> list[Row] | None:
         """Return the rows that were not given before, None when the reading had to start anew or has failed."""
@@ -243,7 +357,7 @@ class _OffsetReading(Reading):
             return self._new(rows)
         field = self._order.field
         try:
-            values = _comparable([row[field] for row in rows], self._mark)
+            values = _comparable([row[field] for row in rows], self.mark)
         except (KeyError, TypeError, ValueError):
             self._end_with(PagingError(f"a row without a readable `{field}` came"))
             return None
@@ -263,7 +377,7 @@ class _OffsetReading(Reading):
         if fresh is not None and same < len(rows):
             self._given.clear()
             self._met.clear()
-            self._mark = rows[-1][self._order.field] if self._order else None
+            self.mark = rows[-1][self._order.field] if self._order else None
             self._new(rows[bisect_left(values, values[-1]) :])
             fresh += rows[same:]
         return fresh
@@ -291,10 +405,10 @@ class _OffsetReading(Reading):
             f"rows do not come in the order of `{field}`; they were emitted, but not bookmarked"
         )
         self._order = None
-        self._mark = None
+        self.mark = None
         self._stuck = 0
         self._given.clear()
-        self._begin(self._first_start)
+        self._begin(self.start)
 
     def _restart(self, why: str) -> None:
         """Read again from the last row that is sure, a bounded number of times without a new row."""
@@ -302,7 +416,7 @@ class _OffsetReading(Reading):
         if self._stuck >= RESTARTS_WITHOUT_PROGRESS:
             self._end_with(PagingError(f"{why}, twice in a row; run again, or tell the vendor"))
         else:
-            self._begin((self._mark or self._first_start) if self._order else self._first_start)
+            self._begin((self.mark or self.start) if self._order else self.start)
 
     def _finish(self) -> None:
         self.error = self._disordered

@@ -55,6 +55,14 @@ class Transport(HTTPAdapter):
         self._routes: dict[str, Route] = {}
         self._lock = threading.Lock()
 
+    def close(self) -> None:
+        """Close idle connections: the adapter forgets its pools, but they live on in the routes."""
+        with self._lock:
+            for route in self._routes.values():
+                route.pool.close()
+            self._routes.clear()
+        super().close()
+
     def exchange(
         self, method: str, url: str, headers: Mapping[str, str], body: str | bytes | None, timeout: float
     ) -> BaseHTTPResponse:
