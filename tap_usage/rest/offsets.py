@@ -94,9 +94,9 @@ class _DeepReading(Reading):
         super().__init__()
         self._new = partial(_OffsetReading, spec, request, end=end)
         self._segments = deque([self._new(start)])
-        self._field = spec.order.field if spec.order else ""
         self._identity = spec.identity
         self._shared: set[Any] = set()
+        self._shared_mark: str | None = None
 
     @property
     def held(self) -> int:
@@ -142,14 +142,13 @@ class _DeepReading(Reading):
             self._segments.popleft()
             if not self._segments or self._segments[0].start != first.mark:
                 self._segments = deque([self._new(first.mark)])
-            self._shared = first.edge
+            self._shared, self._shared_mark = first.edge, first.mark
 
     def _give(self, page: Page) -> None:
         """Give a page without the rows that the segment before ended with."""
         if self._shared:
-            came = len(page.rows)
             page.rows = [row for row in page.rows if row.get(self._identity) not in self._shared]
-            if len(page.rows) == came:
+            if page.mark != self._shared_mark:
                 self._shared = set()
         self.received += len(page.rows)
         if page.rows:
@@ -235,7 +234,7 @@ class _OffsetReading(Reading):
     def _ask(self, offset: int) -> Ask:
         params: dict[str, Any] = {self._spec.limit_param: self._size, self._spec.offset_param: offset}
         if self._spec.order:
-            end = self._end.strftime("%Y-%m-%dT%H:%M:%S.000Z") if self._end else None
+            end = _text(self._end) if self._end else None
             params |= self._spec.order.params(self._start, end)
         return Ask(self._request.with_params(**params), tag=(self._segment, offset))
 
@@ -440,6 +439,10 @@ def _comparable(texts: list[str], mark: str | None) -> list[Any]:
         if {length} == set(map(len, texts)) and (mark or "Z").endswith("Z") and all(t.endswith("Z") for t in texts):
             return [mark, *texts]
     return [_instant(mark) if mark else None, *map(_instant, texts)]
+
+
+def _text(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _instant(text: str) -> datetime:
