@@ -9,9 +9,12 @@ define environment
 	@$(1)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(1) || { \
 		$(PYTHON) -m venv --without-pip $(1) && $(PYTHON) -m pip --python $(1) install --quiet pip; }
 endef
-install = bin/python -m pip install --quiet --disable-pip-version-check --constraint
+install := bin/python -m pip install --quiet --disable-pip-version-check --constraint
 
-.PHONY: help setup lint test demo constraints clean
+# The simulated vendors are on this machine, whatever proxy is set.
+export no_proxy := 127.0.0.1,$(or $(no_proxy),$(NO_PROXY))
+
+.PHONY: help setup lint test demo bench constraints clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -42,6 +45,9 @@ test: lint ## Check everything, packages included
 
 demo: .venv/.ready .venv-meltano/.ready ## Run Meltano twice against the simulated vendors and show what arrived
 	.venv/bin/python demo/run.py
+
+bench: .venv/.ready ## Measure the tap, other tools beside it
+	.venv/bin/python -m benchmarks
 
 constraints: .venv/.ready ## Resolve all pinned versions afresh
 	.venv/bin/python constraints/renew.py

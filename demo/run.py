@@ -31,7 +31,11 @@ STARTS = "2026-11-20T12:00:00Z"
 
 
 def environment_with(config: Mapping[str, Any]) -> dict[str, str]:
-    """Variables for Meltano: the sandbox's settings in place of any the user has set, a state and a database apart."""
+    """Variables for Meltano: the sandbox's settings in place of any the user has set, a state and a database apart.
+
+    Plugins are installed by pip rather than uv, because pip knows the index and the certificates of this machine;
+    afresh each time, because environments made by uv have no pip.
+    """
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("MELTANO_", "TAP_USAGE_", "TARGET_"))
     }
@@ -39,6 +43,7 @@ def environment_with(config: Mapping[str, Any]) -> dict[str, str]:
         **kept,
         **{f"TAP_USAGE_{name.upper()}": str(value) for name, value in config.items()},
         "MELTANO_CLI_LOG_FORMAT": "json",
+        "MELTANO_VENV_BACKEND": "virtualenv",
         "MELTANO_DATABASE_URI": f"sqlite:///{OUTPUT / 'meltano.db'}",
         "TARGET_DUCKDB_DATABASE": DATABASE.stem,
         "TARGET_DUCKDB_PATH": str(DATABASE),
@@ -58,9 +63,10 @@ def meltano(step: str, *words: str, environment: dict[str, str]) -> Path:
             code = process.wait()
         finally:
             stop(process)
-    print(f"{time.monotonic() - started:4.0f} s  {log.relative_to(ROOT)}")
+    print(f"{time.monotonic() - started:4.0f} s  {'failed: ' if code else ''}{log.relative_to(ROOT)}")
     if code:
-        print(*(entry["event"] for entry in entries(log)[-20:]), sep="\n", file=sys.stderr)
+        for entry in entries(log)[-20:]:
+            print(entry.get("install_state", {}).get("details") or entry["event"], file=sys.stderr)
         sys.exit(code)
     return log
 
@@ -105,12 +111,13 @@ def run(step: str, environment: dict[str, str]) -> tuple[Counter[str], Counter[s
 
 def main() -> None:
     """Run the demo."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     shutil.rmtree(OUTPUT, ignore_errors=True)
     OUTPUT.mkdir(parents=True)
     with Sandbox(now=STARTS) as sandbox:
         environment = environment_with(sandbox.config)
-        meltano("install", "install", "tap-usage", "target-duckdb", environment=environment)
+        meltano("install", "install", "--clean", "tap-usage", "target-duckdb", environment=environment)
         first_sent, first_held = run("run 1", environment)
         sandbox.advance(days=1)
         second_sent, second_held = run("run 2", environment)

@@ -40,9 +40,9 @@ class Drift:
 
     def settle(self, rows: Iterable[dict[str, Any]]) -> None:
         """Check rows, and change them in place."""
-        alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-        for row in rows:
-            alike.setdefault(tuple(row), []).append(row)
+        rows = list(rows)
+        shapes = set(map(tuple, rows))
+        alike = {names: rows if len(shapes) == 1 else [row for row in rows if tuple(row) == names] for names in shapes}
         for names, group in alike.items():
             for name, column in zip(names, zip(*map(dict.values, group), strict=True), strict=True):
                 allowed = self._allowed.get(name)

@@ -64,8 +64,10 @@ class Extraction:
         stream = self._stream
         contexts, complete = self._contexts()
         known = {partition for partition, _ in contexts}
-        progress = self._progress()
-        self._executions.forget_old(stream.connection.now())
+        try:
+            progress = self._progress()
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise ReadError("the bookmark in the given state cannot be read; correct or remove it") from None
         found: Contexts = []
         again = True
         while again:
@@ -196,6 +198,7 @@ class Extraction:
 
     def _progress(self) -> FullTable:
         stream = self._stream
+        self._executions.forget_old(self._workers.started())
         if self._snapshots:
             return Counting(self._snapshots, chosen=any(stream.config.get(kind.only) for kind in stream.ancestors()))
         if not stream.windows and not stream.lookback:
@@ -205,10 +208,7 @@ class Extraction:
         chosen = config.get(parent.only) if parent and parent.only else None
         query = " ".join(_words(config[setting]) for setting in stream.query)
         key = str(type(stream).replication_key)  # a catalog may have taken it from the stream
-        try:
-            bookmarks = Bookmarks(self._state, key, identity, chosen, query)
-        except (AttributeError, KeyError, TypeError, ValueError):
-            raise ReadError("the bookmark in the given state cannot be read; correct or remove it") from None
+        bookmarks = Bookmarks(self._state, key, identity, chosen, query)
         if stream.windows:
             date_time = schema.load(stream.name)["properties"][key].get("format") == "date-time"
             return Windowed(bookmarks, stream.calendar, with_time=date_time)

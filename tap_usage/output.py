@@ -99,7 +99,7 @@ class StateWriter:
     def write(self, *, now: bool = False) -> None:
         """Write the state if it has changed and a line is due, or `now`."""
         age = self._clock.monotonic() - self._at
-        if now or age >= LONGEST_SECONDS_IN_BUFFER:
+        if age >= LONGEST_SECONDS_IN_BUFFER:
             self._writer.flush()
         outweighed = self._writer.written - self._written > RECORD_BYTES_PER_STATE_BYTE * max(len(self._last), 100)
         hurry = self._hurry and age >= LONGEST_SECONDS_IN_BUFFER
@@ -109,7 +109,9 @@ class StateWriter:
         encoded = encoder.encode(self._state)
         records = self._writer.written > self._written
         if encoded != self._last or (now and records):
-            self._writer.write_message(StateMessage(value=self._state))
+            self._writer.write(b'{"type":"STATE","value":%b}\n' % encoded)
             self._last = encoded
+        if now or hurry:
+            self._writer.flush()
         self._written = self._writer.written
         self._at = self._clock.monotonic()

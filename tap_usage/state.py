@@ -10,7 +10,7 @@ What stands in the state of a stream, as ordinary Singer bookmarks:
 
 * `replication_key_value` holds for every partition (of `scope`, when a setting chose them).
 * `partitions` are the exceptions: partitions that failed keep their own older value (null: none yet), the one that is
-  being read has its progress.
+  being read has its progress, and those that were behind when an `end_date` before the bookmark was read still are.
 * `pass` is there while a run goes on, or after it was interrupted: partitions are read in the order of their ids, those
   up to `after` are complete up to `bound`, the vendor's clock when the run began.
 * `executions` were submitted and not read yet.
@@ -54,19 +54,23 @@ class Bookmarks:
         self._key = replication_key
         self._identity = identity
         self._scope = sorted(scope) if scope is not None else None
+        self._bound = ""
+        self._short = False
         if query and state.get("query", query) != query:
             state.clear()
+        behind = {str(entry["context"][identity]): entry.get(VALUE) for entry in state.get("partitions", [])}
+        for value in (state.get(VALUE), *behind.values()):
+            if value is not None:
+                instant(value)
+        if "pass" in state and (state["pass"].get("scope") != self._scope or state["pass"]["bound"] is None):
+            del state["pass"]
         if query:
             state["query"] = query
         state["replication_key"] = replication_key
+        state.pop("partitions", None)
         self._exceptions: dict[str, dict[str, Any]] = {}
-        for entry in state.pop("partitions", []):
-            self._except(str(entry["context"][identity]), entry.get(VALUE))
-        if "pass" in state and (state["pass"].get("scope") != self._scope or state["pass"]["bound"] is None):
-            del state["pass"]
-        for value in (state.get(VALUE), *(entry[VALUE] for entry in self._exceptions.values())):
-            if value is not None:
-                instant(value)
+        for partition, value in behind.items():
+            self._except(partition, value)
 
     @property
     def interrupted(self) -> tuple[str, str] | None:
@@ -94,8 +98,13 @@ class Bookmarks:
         """Begin a pass over all partitions, or go on with an interrupted one.
 
         Args:
-            bound: the vendor's clock now; no bookmark moves past it.
+            bound: the vendor's clock now, or an earlier end of what is read; no bookmark moves past it.
         """
+        current = self._state.get("pass")
+        read = [self._state.get(VALUE), *(entry[VALUE] for entry in self._exceptions.values())]
+        read.append(_earlier(current["bound"], current["latest"]) if current else None)
+        self._bound = bound
+        self._short = any(instant(bound) < instant(value) for value in read if value is not None)
         if self._identity is not None:
             self._state.setdefault("pass", {"after": "", "bound": bound, "latest": None, "scope": self._scope})
 
@@ -117,8 +126,12 @@ class Bookmarks:
         if self._identity is None:
             self._state[VALUE] = _later(latest, self._state.get(VALUE))
             return
-        latest = _later(latest, self.start(partition))
-        self._forget(partition)
+        before = self.start(partition)
+        latest = _later(latest, before)
+        if not self._short:
+            self._forget(partition)
+        elif before is None or instant(before) < instant(self._bound):
+            self._except(partition, _earlier(self._bound, latest))
         current = self._state["pass"]
         current["after"] = max(partition, current["after"])
         current["latest"] = _later(latest, current["latest"])

@@ -17,6 +17,7 @@ from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.plugin_base import SingerCommand, _ConfigInput
+from singer_sdk.singerlib import Catalog
 
 from tap_usage import settings
 from tap_usage.output import BufferedWriter, StateWriter, TargetGone
@@ -167,7 +168,7 @@ class TapUsage(Tap):
         tap = cls(
             config=config.config if config else None,
             state=_read(state, "--state") if state else None,
-            catalog=_read(catalog, "--catalog") if catalog else None,
+            catalog=_read_catalog(catalog) if catalog else None,
             parse_env_config=bool(config and config.parse_env),
         )
         tap.run()
@@ -247,6 +248,18 @@ class TapUsage(Tap):
 
     # State
 
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over the state that was given.
+
+        Raises:
+            click.UsageError: when it is none.
+        """
+        bookmarks = state.get("bookmarks", {})
+        streams = bookmarks.values() if isinstance(bookmarks, dict) else [None]
+        if not all(isinstance(of, dict) and isinstance(of.get("partitions", []), list) for of in streams):
+            raise click.UsageError("--state: `bookmarks` must hold an object for each stream")
+        super().load_state(state)
+
     @cached_property
     def _states(self) -> StateWriter:
         return StateWriter(self.message_writer, self.state, self.clock)
@@ -294,3 +307,13 @@ def _read(file: IO[str], option: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise click.UsageError(f"{option}: {file.name} does not hold a JSON object")
     return value
+
+
+def _read_catalog(file: IO[str]) -> Catalog:
+    value = _read(file, "--catalog")
+    try:
+        if isinstance(value["streams"], list):
+            return Catalog.from_dict(value)
+    except (AttributeError, KeyError, TypeError):
+        pass
+    raise click.UsageError(f"--catalog: {file.name} does not hold a catalog")

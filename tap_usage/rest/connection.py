@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -198,26 +197,26 @@ class Connection:
         self._base = urlsplit(host.url)
         self._root = f"{self._base.scheme}://{self._base.netloc}"
         self._prefix = self._base.path.rstrip("/")
-        self._skew: timedelta | None = None
-        self._skew_lock = threading.Lock()
+        self._first: tuple[datetime, timedelta] | None = None
+        self._first_lock = threading.Lock()
 
     def close(self) -> None:
         """Close idle connections."""
         self._transport.close()
 
-    @cached_property
     def started(self) -> datetime:
-        """The vendor's clock when the run first asked: what a bookmark may not pass.
+        """Return the vendor's clock at its first answer: what a bookmark may not pass.
 
         Raises:
             RequestError: when not even a token can be had.
         """
-        self._auth.token()
-        return self.now()
+        if self._first is None:
+            self._auth.token()
+        return self._first[0] if self._first else self.now()
 
     def now(self) -> datetime:
         """Return the vendor's clock: the local one, corrected by the `Date` of the first answer."""
-        return self.clock.now() + (self._skew or timedelta())
+        return self.clock.now() + (self._first[1] if self._first else timedelta())
 
     def resolve(self, path: str) -> str:
         """Return the absolute URL of a path or link.
@@ -342,10 +341,11 @@ class Connection:
 
     def _learn(self, response: BaseHTTPResponse) -> None:
         """Take the vendor's clock from its first answer, and a pause from a used-up budget."""
-        if self._skew is None:
-            with self._skew_lock:
-                date = _date(response)
-                self._skew = date - self.clock.now() if date else timedelta()
+        if self._first is None:
+            with self._first_lock:
+                now = self.clock.now()
+                date = _date(response) or now
+                self._first = self._first or (date, date - now)
         budget = self.host.budget
         if budget and budget.allowed in response.headers:
             try:

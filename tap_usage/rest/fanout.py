@@ -23,6 +23,7 @@ from tap_usage.rest.connection import Answer, Connection
 from tap_usage.rest.paging import Ask, Page, Reading
 
 BUFFERED_PAGES_PER_WORKER = 4
+READINGS_PER_WORKER = 4
 TICK_SECONDS = 1.0
 
 Key = TypeVar("Key")
@@ -58,7 +59,7 @@ class Workers:
             Stopped: when the run is being ended.
         """
         run = _Run()
-        self.submit(lambda: self.connection.started, None, run)
+        self.submit(self.connection.started, None, run)
         while (answer := self.connection.clock.receive(run.answers, TICK_SECONDS)) is None:
             pass
         _, outcome = answer
@@ -137,7 +138,7 @@ class _Pass(Generic[Key]):
     def events(self) -> Iterator[Event[Key]]:
         while True:
             self._clock.check()
-            while self._more and len(self._active) <= self._most:
+            while self._more and self._has_room():
                 if (following := next(self._readings, None)) is None:
                     self._more = False
                 else:
@@ -163,6 +164,11 @@ class _Pass(Generic[Key]):
             self._active.popleft()
             return Event(key, reading)
         return None
+
+    def _has_room(self) -> bool:
+        """One reading more than requests may be in flight; those that wait for their next poll do not count."""
+        waiting = len(self._later)
+        return len(self._active) - waiting <= self._most and len(self._active) < self._most * READINGS_PER_WORKER
 
     def _dispatch(self) -> None:
         """Send what may be sent: first what was put off, then what the readings want, the first reading first."""

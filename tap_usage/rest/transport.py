@@ -117,14 +117,17 @@ def read(
     until = monotonic() + seconds
     chunks: list[bytes] = []
     size = 0
-    while chunk := response.read1(CHUNK_BYTES, decode_content=True):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > limit:
-            response.close()
-            return None
-        if monotonic() > until:
-            response.close()
-            raise ReadTimeoutError(None, None, "the body drips")  # type: ignore[arg-type]
-        check()
+    try:
+        while chunk := response.read1(CHUNK_BYTES, decode_content=True):
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                response.close()
+                return None
+            if monotonic() > until:
+                raise ReadTimeoutError(None, None, "the body drips")  # type: ignore[arg-type]
+            check()
+    except BaseException:
+        response.close()
+        raise
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)

@@ -1,0 +1,275 @@
+"""The command line: what it prints, what it exits with, and that nothing a user can cause ends in a traceback."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tap_usage.sandbox import Sandbox
+from tap_usage.tap import TapUsage
+from tests.command import complaints, messages, started, tap, written
+from tests.truth import STREAMS, TRUTH
+
+SETTINGS = TapUsage.config_jsonschema["properties"]
+ONE_VENDOR = {"elasticpath_client_id": "id", "elasticpath_client_secret": "secret"}
+
+
+@pytest.fixture
+def config(sandbox: Sandbox, tmp_path: Path) -> str:
+    return written(tmp_path / "config.json", sandbox.config)
+
+
+def test_version_names_the_tap_and_its_sdk(tmp_path: Path) -> None:
+    done = tap("--version", cwd=tmp_path)
+    assert done.returncode == 0
+    assert re.fullmatch(r"tap-usage v\d+\.\d+\.\d+, Meltano SDK v0\.5\d\.\d+\n", done.stdout)
+
+
+@pytest.mark.parametrize("form", ["json", "markdown", "text"])
+def test_about_tells_of_every_setting(tmp_path: Path, form: str) -> None:
+    done = tap("--about", f"--format={form}", cwd=tmp_path)
+    assert done.returncode == 0
+    assert [name for name in SETTINGS if name not in done.stdout] == []
+    if form == "json":
+        told = json.loads(done.stdout)["settings"]["properties"]
+        secrets = {name for name, setting in told.items() if setting.get("secret")}
+        assert secrets == {name for name in SETTINGS if name.endswith("_client_secret")}
+
+
+def test_discover_without_settings_lists_every_stream(tmp_path: Path) -> None:
+    done = tap("--discover", cwd=tmp_path)
+    assert (done.returncode, complaints(done.stderr)) == (0, [])
+    assert {entry["tap_stream_id"] for entry in json.loads(done.stdout)["streams"]} == set(STREAMS)
+
+
+def test_discover_with_one_vendor_lists_its_streams_without_a_request(tmp_path: Path) -> None:
+    done = tap("--config", written(tmp_path / "one.json", ONE_VENDOR), "--discover", cwd=tmp_path)
+    assert done.returncode == 0
+    assert {entry["tap_stream_id"] for entry in json.loads(done.stdout)["streams"]} == {
+        "elasticpath_promotions",
+        "elasticpath_promotion_usages",
+    }
+
+
+def test_a_run_writes_singer_messages_and_nothing_else_to_standard_output(
+    sandbox: Sandbox, config: str, tmp_path: Path
+) -> None:
+    done = tap("--config", config, cwd=tmp_path)
+    assert (done.returncode, complaints(done.stderr)) == (0, [])
+    told = messages(done.stdout)
+    assert {message["type"] for message in told} == {"SCHEMA", "RECORD", "STATE"}
+    rows = Counter(message["stream"] for message in told if message["type"] == "RECORD")
+    assert rows == {stream: len(TRUTH[stream](sandbox)) for stream in STREAMS}
+    assert told[-1]["type"] == "STATE"
+
+
+def test_a_run_logs_one_line_for_each_stream(sandbox: Sandbox, config: str, tmp_path: Path) -> None:
+    done = tap("--config", config, cwd=tmp_path)
+    for stream in STREAMS:
+        lines = [line for line in done.stderr.splitlines() if f".{stream} " in line and " rows" in line]
+        (summary,) = lines
+        found = re.search(r"(\d+)( of (\d+))? rows, (\d+) requests, [\d.]+ s", summary)
+        assert found, summary
+        assert int(found[1]) == len(TRUTH[stream](sandbox))
+        assert found[3] in {None, found[1]}
+        assert int(found[4]) > 0
+
+
+def test_a_second_run_takes_the_last_state_line(config: str, tmp_path: Path) -> None:
+    first = messages(tap("--config", config, cwd=tmp_path).stdout)
+    state = written(tmp_path / "state.json", first[-1]["value"])
+    done = tap("--config", config, "--state", state, cwd=tmp_path)
+    assert done.returncode == 0
+    second = messages(done.stdout)
+    assert second[0] == first[-1]
+    assert second[-1] == first[-1]
+    assert len(second) < len(first) / 5
+
+
+def test_a_catalog_selects_streams(config: str, tmp_path: Path) -> None:
+    catalog = json.loads(tap("--config", config, "--discover", cwd=tmp_path).stdout)
+    for entry in catalog["streams"]:
+        if entry["tap_stream_id"] != "demandbase_credits":
+            entry["metadata"][-1]["metadata"]["selected"] = False
+    done = tap("--config", config, "--catalog", written(tmp_path / "catalog.json", catalog), cwd=tmp_path)
+    assert {message.get("stream") for message in messages(done.stdout)} == {"demandbase_credits", None}
+
+
+def test_what_failed_is_named_in_the_last_lines_and_the_rest_was_read(
+    sandbox: Sandbox, config: str, tmp_path: Path
+) -> None:
+    sandbox.fault("elasticpath.promotions", "forbidden", times=None)
+    sandbox.fault("genesys.token", "status", times=None, status=400, body={"error": "invalid_client"})
+    done = tap("--config", config, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    last = done.stderr.splitlines()[-6:]
+    assert all(" ERROR " in line for line in last)
+    assert sum("genesys: " in line and "HTTP 400" in line for line in last) == 4
+    assert sum("elasticpath: elasticpath_promotions: HTTP 403" in line for line in last) == 1
+    assert sum("elasticpath: elasticpath_promotion_usages: " in line for line in last) == 1
+    rows = Counter(message["stream"] for message in messages(done.stdout) if message["type"] == "RECORD")
+    whole = [stream for stream in STREAMS if stream.startswith(("pingone", "demandbase"))]
+    assert rows == {stream: len(TRUTH[stream](sandbox)) for stream in whole}
+
+
+@pytest.mark.parametrize("option", ["--test", "--test=records"])
+def test_test_reads_a_row_of_each_stream_and_ends(sandbox: Sandbox, config: str, tmp_path: Path, option: str) -> None:
+    done = tap("--config", config, option, cwd=tmp_path)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    rows = Counter(message["stream"] for message in messages(done.stdout) if message["type"] == "RECORD")
+    assert rows == dict.fromkeys(STREAMS, 1)
+    assert not [seen for seen in sandbox.requests if seen.status >= 400]
+
+
+def test_test_fails_where_a_run_would(sandbox: Sandbox, config: str, tmp_path: Path) -> None:
+    sandbox.fault("demandbase.usage", "method_not_allowed", times=None)
+    done = tap("--config", config, "--test", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "demandbase: demandbase_credits: HTTP 405" in done.stderr.splitlines()[-1]
+
+
+def test_test_schema_writes_the_schemas_without_a_request(sandbox: Sandbox, config: str, tmp_path: Path) -> None:
+    done = tap("--config", config, "--test=schema", cwd=tmp_path)
+    assert done.returncode == 0
+    told = messages(done.stdout)
+    assert [message["type"] for message in told] == ["SCHEMA"] * len(STREAMS)
+    assert {message["stream"] for message in told} == set(STREAMS)
+    assert sandbox.requests == []
+
+
+@pytest.mark.parametrize("option", ["--config", "--state", "--catalog"])
+@pytest.mark.parametrize("content", ["no JSON", "[1]", "\ufeff{}", None])
+def test_a_file_that_cannot_be_read_is_one_line_and_code_2(
+    sandbox: Sandbox, config: str, tmp_path: Path, option: str, content: str | None
+) -> None:
+    path = tmp_path / "wrong.json"
+    if content is not None:
+        written(path, content)
+    good = () if option == "--config" else ("--config", config)
+    done = tap(*good, option, str(path), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("Error: ")
+    assert option in last
+    assert "wrong.json" in last
+    assert sandbox.requests == []
+
+
+@pytest.mark.parametrize("content", [{}, {"streams": 5}, {"streams": [5]}, {"streams": [{}]}, {"bookmarks": {}}])
+def test_a_catalog_that_is_none_is_one_line_and_code_2(
+    sandbox: Sandbox, config: str, tmp_path: Path, content: object
+) -> None:
+    done = tap("--config", config, "--catalog", written(tmp_path / "catalog.json", content), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "catalog.json does not hold a catalog" in done.stderr.splitlines()[-1]
+    assert sandbox.requests == []
+
+
+@pytest.mark.parametrize("arguments", [("--nonsense",), ("--config",), ("--state",), ("surplus",)])
+def test_a_wrong_command_line_is_code_2(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = tap(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Error: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_wrong_settings_are_a_line_each_and_code_1_before_any_request(sandbox: Sandbox, tmp_path: Path) -> None:
+    wrong = sandbox.config | {
+        "max_concurrency": 0,
+        "genesys_granularity": "Hour",
+        "elasticpath_page_sise": 5,
+        "pingone_client_secret": None,
+        "start_date": "hunter2-is-no-date",
+    }
+    done = tap("--config", written(tmp_path / "config.json", wrong), cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    told = [line.rpartition(" | ")[2] for line in done.stderr.splitlines() if " ERROR " in line]
+    assert len(told) == 6
+    for name in ("max_concurrency", "genesys_granularity", "elasticpath_page_sise", "pingone_client_secret"):
+        assert sum(f"`{name}`" in line for line in told) == 1
+    assert "Traceback" not in done.stderr
+    assert "hunter2" not in done.stderr
+    assert sandbox.requests == []
+
+
+def test_no_settings_at_all_are_told_which_there_could_be(tmp_path: Path) -> None:
+    done = tap(cwd=tmp_path)
+    assert done.returncode == 1
+    assert all(vendor in done.stderr for vendor in ("pingone_", "genesys_", "demandbase_", "elasticpath_"))
+    assert "Traceback" not in done.stderr
+
+
+def test_settings_come_from_the_environment(sandbox: Sandbox, tmp_path: Path) -> None:
+    variables = {
+        f"TAP_USAGE_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+        for name, value in sandbox.config.items()
+    }
+    variables |= {
+        "TAP_USAGE_GENESYS_GROUP_BY": '["HttpMethod"]',
+        "TAP_USAGE_REQUEST_TIMEOUT_SECONDS": "12.5",
+        "TAP_USAGE_DEMANDBASE_PERIOD": "month",
+    }
+    done = tap("--config=ENV", cwd=tmp_path, **variables)
+    assert (done.returncode, complaints(done.stderr)) == (0, [])
+    rows = [message for message in messages(done.stdout) if message["type"] == "RECORD"]
+    organization = [row["record"] for row in rows if row["stream"] == "genesys_organization_usage"]
+    assert {row["clientId"] for row in organization} == {None}
+    assert {row["record"]["period"] for row in rows if row["stream"] == "demandbase_api_usage"} == {"month"}
+
+
+def test_settings_come_from_a_dotenv_file_in_the_working_directory(sandbox: Sandbox, tmp_path: Path) -> None:
+    keep = {name: value for name, value in sandbox.config.items() if name.startswith("elasticpath")}
+    lines = [f"TAP_USAGE_{name.upper()}={value}" for name, value in keep.items()]
+    promotions = [promotion["id"] for promotion in sandbox.elasticpath.promotions[:2]]
+    lines.append(f"TAP_USAGE_ELASTICPATH_PROMOTION_IDS={','.join(promotions)}")
+    written(tmp_path / ".env", "\n".join(lines))
+    done = tap("--config=ENV", cwd=tmp_path)
+    assert done.returncode == 0
+    rows = [message["record"] for message in messages(done.stdout) if message.get("stream") == "elasticpath_promotions"]
+    assert done.stdout.count('"RECORD"') > 0
+    assert len([row for row in rows if "name" in row]) == len(promotions)
+
+
+def test_files_given_later_go_over_those_given_before(sandbox: Sandbox, config: str, tmp_path: Path) -> None:
+    over = written(tmp_path / "over.json", {"elasticpath_promotion_ids": [sandbox.elasticpath.promotions[0]["id"]]})
+    done = tap("--config", config, "--config", over, cwd=tmp_path)
+    told = Counter(message.get("stream") for message in messages(done.stdout) if message["type"] == "RECORD")
+    assert told["elasticpath_promotions"] == 1
+
+
+def test_the_log_holds_no_secret_token_body_or_query_string_at_any_level(
+    sandbox: Sandbox, config: str, tmp_path: Path
+) -> None:
+    sandbox.fault("*", "status", times=1, after=9, status=500, body="marker-of-a-body")
+    sandbox.fault("elasticpath.usages", "unauthorized", times=2)
+    done = tap("--config", config, cwd=tmp_path, TAP_USAGE_LOGLEVEL="DEBUG", LOGLEVEL="DEBUG")
+    assert done.returncode == 0
+    for secret in ("-secret", "sandbox+demandbase/token", "sandbox-genesys-token", "sandbox-elasticpath-token"):
+        assert secret not in done.stderr
+    assert ".sandbox0" not in done.stderr
+    assert "marker-of-a-body" not in done.stderr
+    assert not re.search(r"\?[a-z]+[\[=]", done.stderr)
+
+
+def test_a_target_that_closes_the_pipe_ends_the_run_quietly_and_not_with_success(config: str, tmp_path: Path) -> None:
+    process = started("--config", config, cwd=tmp_path)
+    assert process.stdout
+    assert process.stderr
+    process.stdout.readline()
+    process.stdout.close()
+    log = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=20) not in {0, 2}
+    assert "Traceback" not in log
+    assert "BrokenPipe" not in log
+    assert len(complaints(log)) <= 1

@@ -1,0 +1,137 @@
+"""What the sandbox holds, as rows of the streams: without the fields that the tap adds."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import date, timedelta
+from typing import Any
+
+from tap_usage.sandbox import Sandbox
+
+Row = dict[str, Any]
+
+DEFAULT_DAYS = 90
+SUMMARY_DAYS = 7
+CLIENT_GROUPS = ("TemplateUri", "HttpMethod")
+BLANKS = ("clientId", "clientName", "organizationId", "userId", "templateUri", "httpMethod")
+COUNTERS = ("issued", "accepted", "updated", "revoked", "errors")
+SNAPSHOT = {"observed_at", "observed_on", "delta_since", "counter_reset"}
+ADDED: dict[str, set[str]] = {
+    "pingone_environments": {"_links"},
+    "pingone_credential_types": {"_links"},
+    "pingone_issuance_rules": {"_links", "environment"},
+    "pingone_issuance_rule_usage_counts": SNAPSHOT | {f"{counter}_delta" for counter in COUNTERS},
+    "genesys_organization_usage": {"usage_key", "is_final", "granularity"},
+    "genesys_client_usage": {"usage_key", "is_final", "granularity"},
+    "genesys_client_usage_summary": {"usage_key", "observed_on", "days"},
+    "demandbase_api_usage": {"usage_key", "is_final", "period_start", "accountId", "accountName", "period"},
+    "demandbase_credits": SNAPSHOT | {"consumedCredits_delta", "accountId", "accountName"},
+}
+
+
+def today(sandbox: Sandbox) -> date:
+    return sandbox.clock.now().date()
+
+
+def first_day(sandbox: Sandbox) -> date:
+    """Return where windowed streams begin without a `start_date`."""
+    return today(sandbox) - timedelta(days=DEFAULT_DAYS)
+
+
+def _null(rows: Iterable[Row], **added: Any) -> list[Row]:
+    return [row | {name: row[name] or None for name in BLANKS} | added for row in rows]
+
+
+def _environments(sandbox: Sandbox) -> list[Row]:
+    return list(sandbox.pingone.environments)
+
+
+def _credential_types(sandbox: Sandbox) -> list[Row]:
+    owned = sandbox.pingone.credential_types.items()
+    return [row | {"environment_id": environment} for environment, rows in owned for row in rows]
+
+
+def _issuance_rules(sandbox: Sandbox) -> list[Row]:
+    return [
+        rule | {"environment_id": kind["environment_id"], "credential_type_id": kind["id"]}
+        for kind in _credential_types(sandbox)
+        for rule in sandbox.pingone.issuance_rules.get(kind["id"], [])
+    ]
+
+
+def _usage_counts(sandbox: Sandbox) -> list[Row]:
+    return [
+        {
+            **{name: rule[name] for name in ("environment_id", "credential_type_id")},
+            "issuance_rule_id": rule["id"],
+            **sandbox.pingone.counts(rule["id"]),
+        }
+        for rule in _issuance_rules(sandbox)
+    ]
+
+
+def _oauth_clients(sandbox: Sandbox) -> list[Row]:
+    return [
+        {name: value for name, value in client.items() if name != "secret"} for client in sandbox.genesys.clients
+    ]
+
+
+def organization_usage(sandbox: Sandbox, start: date, end: date) -> list[Row]:
+    return _null(sandbox.genesys.rows(None, str(start), str(end)))
+
+
+def client_usage(sandbox: Sandbox, client_id: str, start: date, end: date) -> list[Row]:
+    rows = sandbox.genesys.rows(client_id, str(start), str(end), group_by=CLIENT_GROUPS)
+    return _null(rows, oauth_client_id=client_id)
+
+
+def _clients_usage(sandbox: Sandbox, start: date) -> list[Row]:
+    clients = [client["id"] for client in sandbox.genesys.clients]
+    return [row for client in clients for row in client_usage(sandbox, client, start, today(sandbox))]
+
+
+def _credits(sandbox: Sandbox) -> list[Row]:
+    return [dict(sandbox.demandbase.ledger.account_credits())]
+
+
+def promotion_usages(sandbox: Sandbox) -> list[Row]:
+    return [usage | {"promotion_id": promotion} for promotion, usage in sandbox.elasticpath.all_usages()]
+
+
+TRUTH: dict[str, Callable[[Sandbox], list[Row]]] = {
+    "pingone_environments": _environments,
+    "pingone_credential_types": _credential_types,
+    "pingone_issuance_rules": _issuance_rules,
+    "pingone_issuance_rule_usage_counts": _usage_counts,
+    "genesys_oauth_clients": _oauth_clients,
+    "genesys_organization_usage": lambda sandbox: organization_usage(sandbox, first_day(sandbox), today(sandbox)),
+    "genesys_client_usage": lambda sandbox: _clients_usage(sandbox, first_day(sandbox)),
+    "genesys_client_usage_summary": lambda sandbox: _clients_usage(
+        sandbox, today(sandbox) - timedelta(days=SUMMARY_DAYS)
+    ),
+    "demandbase_api_usage": lambda sandbox: sandbox.demandbase.rows(
+        "day", str(first_day(sandbox)), str(today(sandbox))
+    ),
+    "demandbase_credits": _credits,
+    "elasticpath_promotions": lambda sandbox: list(sandbox.elasticpath.promotions),
+    "elasticpath_promotion_usages": promotion_usages,
+}
+STREAMS = tuple(TRUTH)
+
+
+def bare(stream: str, rows: Iterable[Row]) -> list[Row]:
+    """Return rows without what the tap (or the envelope) added."""
+    added = ADDED.get(stream, set())
+    return [{name: value for name, value in row.items() if name not in added} for row in rows]
+
+
+def counted(rows: Iterable[Row]) -> Counter[str]:
+    """Return rows as a multiset, for comparisons without regard to order."""
+    return Counter(json.dumps(row, sort_keys=True) for row in rows)
+
+
+def missing(emitted: Iterable[Row], truth: Iterable[Row]) -> Counter[str]:
+    """Return what is true and was not emitted."""
+    return counted(truth) - counted(emitted)
