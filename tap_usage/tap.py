@@ -18,6 +18,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.plugin_base import SingerCommand, _ConfigInput
 from singer_sdk.singerlib import Catalog
+from singer_sdk.tap_base import CliTestOptionValue
 
 from tap_usage import settings
 from tap_usage.output import BufferedWriter, StateWriter, TargetGone
@@ -190,12 +191,16 @@ class TapUsage(Tap):
     @classmethod
     def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
         """Read one row of each stream (`--test`), or write the schemas (`--test=schema`)."""
-        if value in {"all", "records"}:
-            config: _ConfigInput = ctx.params["config"]
-            tap = cls(config=config.config, parse_env_config=config.parse_env)
+        if value == CliTestOptionValue.Disabled.value:
+            return
+        config: _ConfigInput = ctx.params["config"]
+        tap = cls(config=config.config, parse_env_config=config.parse_env)
+        if value == CliTestOptionValue.Schema.value:
+            tap.write_schemas()
+            tap.message_writer.flush()
+        else:
             tap.run(test=True)
-            ctx.exit()
-        super().cb_test(ctx, param, value)
+        ctx.exit()
 
     def run(self, *, test: bool = False) -> None:
         """Extract; the last lines of the log name what failed.

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from tap_usage.rest.clock import Clock
-from tap_usage.rest.errors import dig
+from tap_usage.rest.errors import RequestError, dig
 
 LEEWAY_SECONDS = 60.0
 
@@ -78,13 +78,24 @@ class TokenAuth:
         self._lock = threading.Lock()
         self._token: str | None = None
         self._renew_at: float | None = None
+        self._refused: RequestError | None = None
 
     def token(self) -> str:
-        """Return a token that is good for a while; fetch one if need be."""
+        """Return a token that is good for a while; fetch one if need be.
+
+        Raises:
+            RequestError: when there is none. Credentials that were refused are not tried again.
+        """
         with self._lock:
+            if self._refused:
+                raise self._refused
             expired = self._renew_at is not None and self._clock.monotonic() >= self._renew_at
             if self._token is None or expired:
-                self._token, lifetime = self._fetch()
+                try:
+                    self._token, lifetime = self._fetch()
+                except RequestError as error:
+                    self._refused = error if error.status in range(400, 500) else None
+                    raise
                 leeway = min(LEEWAY_SECONDS, lifetime / 4) if lifetime else 0.0
                 self._renew_at = self._clock.monotonic() + lifetime - leeway if lifetime else None
             return self._token

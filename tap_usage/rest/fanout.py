@@ -192,8 +192,9 @@ class _Pass(Generic[Key]):
 
     def _receive(self) -> None:
         """Wait for an answer and hand it to its reading, at most until a request is due or a second has passed."""
-        due = self._later[0][0] - self._clock.monotonic() if self._later else TICK_SECONDS
-        seconds = max(0.0, min(due, TICK_SECONDS))
+        seconds = TICK_SECONDS
+        if self._later and self._run.in_flight < self._most:
+            seconds = max(0.0, min(self._later[0][0] - self._clock.monotonic(), TICK_SECONDS))
         if not self._run.in_flight:
             self._clock.wait(seconds)
         elif answer := self._clock.receive(self._run.answers, seconds):

@@ -3,7 +3,8 @@
 Pages overlap by one row: the last row of a page has to come again as the first row of the next one. When it does not,
 rows were inserted or deleted in the meantime, or the order is not stable; the reading then starts anew from the last
 row it is sure of (`ge(used_on, …)` where the rows have an order, the start of the list where they have none) and leaves
-out what it gave already. The same restart goes on where the vendor's offset limit ends.
+out what it gave already. That row has to come again too: if it does not, it was deleted, or the answer is to another
+question, and the reading goes back one page more. The same restart goes on where the vendor's offset limit ends.
 """
 
 from __future__ import annotations
@@ -140,8 +141,9 @@ class _DeepReading(Reading):
                 self.error, self.vanished, self.finished = first.error, first.vanished, True
                 return
             self._segments.popleft()
-            if not self._segments or self._segments[0].start != first.mark:
+            if not self._segments or self._segments[0].start != first.mark or not self._segments[0].joins(first.edge):
                 self._segments = deque([self._new(first.mark)])
+                self._segments[0].joins(first.edge)
             self._shared, self._shared_mark = first.edge, first.mark
 
     def _give(self, page: Page) -> None:
@@ -177,11 +179,17 @@ class _OffsetReading(Reading):
         self._end = end
         self._given: set[Any] = set()
         self.mark: str | None = None
+        self._before: tuple[str | None, set[Any]] = (None, set())
+        self._since: set[Any] = set()
+        self._twice: set[Any] = set()
+        self._opening: set[Any] | None = None
         self._stuck = 0
         self._disordered: PagingError | None = None
-        self._begin(start)
+        self._begin(start, set())
 
-    def _begin(self, start: str | None) -> None:
+    def _begin(self, start: str | None, joint: set[Any]) -> None:
+        """Begin anew; one row of `joint` has to be on the first page, unless that holds no row behind the start."""
+        self._joint = joint
         self._segment = object()
         self._start = start
         self._deepest: int | None = None
@@ -204,6 +212,12 @@ class _OffsetReading(Reading):
     @property
     def held(self) -> int:
         return len(self.pages) + len(self._arrived)
+
+    def joins(self, edge: set[Any]) -> bool:
+        """Have the first page hold one of these rows. Return False when it has come and does not."""
+        if self._opening is None:
+            self._joint = edge
+        return self._opening is None or not self._opening.isdisjoint(edge)
 
     def opening_ask(self) -> Ask | None:
         """Return the request for the first or the deepest page, on which the others wait; None if it was sent."""
@@ -275,6 +289,9 @@ class _OffsetReading(Reading):
         identity = self._spec.identity
         if self._due and (rows[0].get(identity) if rows else None) != self._tail:
             self._restart(MOVED)
+            return
+        if not self._due and self._is_torn_off(rows):
+            self._go_back()
             return
         fresh = self._fresh(rows[OVERLAP:] if self._due else rows)
         if fresh is None:
@@ -374,11 +391,13 @@ class _OffsetReading(Reading):
         same = bisect_right(values, mark) if values[0] == mark else 0
         fresh = self._new(rows[:same])
         if fresh is not None and same < len(rows):
-            self._given.clear()
+            self._before = (self.mark, self._given)
+            self._since = {row.get(self._spec.identity) for row in rows[same:]}
+            self._given = set()
             self._met.clear()
             self.mark = rows[-1][self._order.field] if self._order else None
             self._new(rows[bisect_left(values, values[-1]) :])
-            fresh += rows[same:]
+            fresh += [row for row in rows[same:] if row.get(self._spec.identity) not in self._twice]
         return fresh
 
     def _new(self, rows: list[Row]) -> list[Row] | None:
@@ -407,15 +426,34 @@ class _OffsetReading(Reading):
         self.mark = None
         self._stuck = 0
         self._given.clear()
-        self._begin(self.start)
+        self._begin(self.start, set())
 
     def _restart(self, why: str) -> None:
         """Read again from the last row that is sure, a bounded number of times without a new row."""
         self._stuck = 0 if self._progress and self._order else self._stuck + 1
         if self._stuck >= RESTARTS_WITHOUT_PROGRESS:
             self._end_with(PagingError(f"{why}, twice in a row; run again, or tell the vendor"))
+        elif self._order and self.mark:
+            self._begin(self.mark, self._given)
         else:
-            self._begin((self.mark or self.start) if self._order else self.start)
+            self._begin(self.start, set())
+
+    def _is_torn_off(self, rows: list[Row]) -> bool:
+        """Return whether a first page lacks all the rows that have to be on it."""
+        if self._opening is None:
+            self._opening = {row.get(self._spec.identity) for row in rows}
+        ties = bool(rows and self._order and rows[-1].get(self._order.field) == self._start)
+        return bool(self._joint) and not ties and self._joint.isdisjoint(row.get(self._spec.identity) for row in rows)
+
+    def _go_back(self) -> None:
+        """Read the last page again too: the row that it ended with is gone, or this is not what was asked for."""
+        self._stuck += 1
+        if self._stuck >= RESTARTS_WITHOUT_PROGRESS:
+            self._end_with(PagingError(f"{MOVED}, twice in a row; run again, or tell the vendor"))
+            return
+        self._twice = self._since
+        self.mark, self._given = self._before
+        self._begin(self.mark or self.start, self._given | self._twice)
 
     def _finish(self) -> None:
         self.error = self._disordered

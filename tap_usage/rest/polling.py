@@ -129,7 +129,7 @@ class _ExecutionReading(Reading):
         if ask is self._submit:
             execution_id = dig(answer.body, self._spec.execution_id)
             self._journal(Submitted(execution_id, "", answer.date))
-            self._poll_from(execution_id, self._spec.initial)
+            self._poll_from(execution_id, min(self._spec.initial, self._spec.longest))
             return
         status = dig(answer.body, self._spec.status)
         if status in self._spec.complete:

@@ -75,6 +75,6 @@ class Ledger:
             for index, source in enumerate(self.sources):
                 value = noise(self._seed, text, index)
                 transactions = int((source["per_day"] + value % source["per_day"]) * share)
-                if number % 11 and value % 4 and transactions:
+                if number % 13 and value % 4 and transactions:
                     api = {"api": source["api"]} if source["api"] else {}
                     yield index, {**api, "transactions": transactions, "date": text}
