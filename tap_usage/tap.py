@@ -189,7 +189,7 @@ class TapUsage(Tap):
         return _ConfigInput(config=config, parse_env="ENV" in value)
 
     @classmethod
-    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
+    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:  # noqa: ARG003
         """Read one row of each stream (`--test`), or write the schemas (`--test=schema`)."""
         if value == CliTestOptionValue.Disabled.value:
             return

@@ -114,20 +114,25 @@ def read(
     Raises:
         urllib3.exceptions.HTTPError: when it breaks off, is cut short, or takes too long.
     """
-    until = monotonic() + seconds
-    chunks: list[bytes] = []
-    size = 0
     try:
-        while chunk := response.read1(CHUNK_BYTES, decode_content=True):
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > limit:
-                response.close()
-                return None
-            if monotonic() > until:
-                raise ReadTimeoutError(None, None, "the body drips")  # type: ignore[arg-type]
-            check()
+        return _read(response, limit, monotonic() + seconds, monotonic, check)
     except BaseException:
         response.close()
         raise
+
+
+def _read(
+    response: BaseHTTPResponse, limit: int, until: float, monotonic: Callable[[], float], check: Callable[[], None]
+) -> bytes | None:
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := response.read1(CHUNK_BYTES, decode_content=True):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            response.close()
+            return None
+        if monotonic() > until:
+            raise ReadTimeoutError(None, None, "the body drips")  # type: ignore[arg-type]
+        check()
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
