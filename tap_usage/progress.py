@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from tap_usage.rest.errors import ContradictionError
 from tap_usage.rest.paging import Page, Reading
 from tap_usage.snapshots import Snapshots
 from tap_usage.state import Bookmarks, instant, utc_text
@@ -145,6 +146,7 @@ class Ordered(Bookmarked):
         self._end_date = end_date
         super().__init__(bookmarks, utc_text(min(now, end_date) if end_date else now))
         self._marks: dict[str, str] = {}
+        self._before: dict[str, str | None] = {}
 
     def page(self, unit: Unit, page: Page) -> None:
         if page.mark is not None:
@@ -153,7 +155,10 @@ class Ordered(Bookmarked):
 
     def done(self, unit: Unit, reading: Reading) -> None:
         mark = self._marks.pop(unit.partition, None)
+        before = self._before.pop(unit.partition)
         if reading.error:
+            if isinstance(reading.error, ContradictionError):
+                self._bookmarks.take_back(unit.partition, before)
             self._bookmarks.fail(unit.partition)
         else:
             self._bookmarks.finish(unit.partition, mark)
@@ -162,7 +167,7 @@ class Ordered(Bookmarked):
         return self._now - instant(began) > PASS_STAYS_FRESH
 
     def _units_of(self, partition: str, context: dict[str, str]) -> Iterator[Unit]:
-        bookmark = self._bookmarks.start(partition)
+        bookmark = self._before[partition] = self._bookmarks.start(partition)
         start = instant(bookmark) - self._lookback if bookmark else self._start_date
         yield Unit(partition, context, start=utc_text(start) if start else None)
 

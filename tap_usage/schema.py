@@ -22,4 +22,6 @@ def load(stream: str) -> dict[str, Any]:
     Raises:
         FileNotFoundError: if there is none.
     """
-    return msgspec.json.decode((directory() / f"{stream}.json").read_bytes(), type=dict[str, Any])
+    schema = msgspec.json.decode((directory() / f"{stream}.json").read_bytes(), type=dict[str, Any])
+    # Flattening in the SDK takes these two for properties of the same name, and ends in a TypeError.
+    return {keyword: value for keyword, value in schema.items() if keyword not in {"title", "description"}}

@@ -136,6 +136,11 @@ class Bookmarks:
         current["after"] = max(partition, current["after"])
         current["latest"] = _later(latest, current["latest"])
 
+    def take_back(self, partition: str, value: str | None) -> None:
+        """What was told of a partition in this run cannot be relied on; it is complete up to `value`, as before."""
+        if self._identity is not None:
+            self._except(partition, value)
+
     def fail(self, partition: str) -> None:
         """A partition could not be read to its end; it keeps what it has."""
         if self._identity is not None:

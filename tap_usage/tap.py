@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from tap_usage.vendors.vendor import Vendor
 
 CLOSED_PIPE = 1
+ABOUT_THE_TAP = ("LOGLEVEL",)  # TAP_USAGE_LOGLEVEL is the SDK's, not a setting
 
 
 class IncompleteError(Exception):
@@ -47,6 +49,11 @@ class IncompleteError(Exception):
 
 class Command(SingerCommand):
     """The command line, with exit codes that tell the truth and no traceback for what a user can cause."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as click has it
+        """Run the command, with warnings in the log."""
+        logging.captureWarnings(capture=True)
+        return click.Command.invoke(self, ctx)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as click has it
         """Run, and turn what may happen to any run into an exit code."""
@@ -90,8 +97,9 @@ class TapUsage(Tap):
         """Settings from the environment, and from `.env` in the working directory."""
         environment = {**dotenv_values(".env"), **os.environ}
         cls.append_builtin_config(cls.config_jsonschema)
-        names = {name: cls._env_var_prefix + name.upper() for name in cls.config_jsonschema["properties"]}
-        return {name: environment[key] for name, key in names.items() if key in environment}
+        prefix = cls._env_var_prefix
+        given = {key.removeprefix(prefix): value for key, value in environment.items() if key.startswith(prefix)}
+        return {name.lower(): value for name, value in given.items() if name not in ABOUT_THE_TAP}
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         self.append_builtin_config(self.config_jsonschema)
@@ -215,7 +223,10 @@ class TapUsage(Tap):
             else:
                 self.sync_all()
         except Stopped:
-            self.write_state(now=True)
+            # What was read last may be in a batch file that is not finished; the last STATE line stands.
+            if not self.config.get("batch_config"):
+                self.write_state(now=True)
+            self.message_writer.flush()
             self.logger.warning("Ended by a signal; the state is written, the next run goes on from there")
             sys.exit(128 + (self.clock.stopping or signal.SIGTERM))
         finally:

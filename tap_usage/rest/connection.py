@@ -286,7 +286,7 @@ class Connection:
                 raise failure
             if seconds > LONGEST_WAIT_SECONDS:
                 raise replace(failure, advice=f"the vendor asks to wait {seconds:.0f} seconds; run again after that")
-            logger.warning("%s: %s; next try in %.1f s", self.host.name, failure, seconds)
+            logger.warning("%s: %s; next try in %.1f s", self.host.name, failure.happened, seconds)
             if rule.pause or wanted is not None:
                 self.throttle.pause(seconds)
             else:
@@ -304,10 +304,10 @@ class Connection:
             self._learn(response)
             limit = LARGEST_ANSWER_BYTES if status < 300 else LARGEST_ERROR_BYTES  # noqa: PLR2004 - success
             content = transport.read(response, limit, self._timeout, clock.monotonic, clock.check)
-        except SSLError:
-            advice = "the certificate could not be verified: check the URL, the proxy and REQUESTS_CA_BUNDLE"
-            return Trouble(RequestError(where, None, advice, "TLS failure"), FINAL)
         except (HTTPError, OSError) as error:
+            if isinstance(error, SSLError) and status is None and "EOF" not in repr(error):
+                advice = "the certificate could not be verified: check the URL, the proxy and REQUESTS_CA_BUNDLE"
+                return Trouble(RequestError(where, None, advice, "TLS failure"), FINAL)
             problem = _network_problem(error)
             if status:
                 problem = f"answer broke off ({problem})"
@@ -383,6 +383,7 @@ def _network_problem(error: Exception) -> str:
         ("ConnectionReset", "connection reset"),
         ("RemoteDisconnected", "connection closed without an answer"),
         ("IncompleteRead", "connection closed in the middle"),
+        ("SSLEOF", "connection closed in the TLS handshake"),
     ):
         if mark in text:
             return problem

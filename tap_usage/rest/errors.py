@@ -127,6 +127,10 @@ class PagingError(ReadError):
     """The pages of an answer do not fit together."""
 
 
+class ContradictionError(PagingError):
+    """The pages of an answer contradict each other: which of them were right, nobody knows."""
+
+
 class LinkRefusedError(ReadError):
     """A link leads away from the vendor's own origin; nothing was sent there."""
 
@@ -153,11 +157,16 @@ class RequestError(ReadError):
     correlation: str = ""
     tries: int = 1
 
-    def __str__(self) -> str:
-        """Return the failure in one line."""
+    @property
+    def happened(self) -> str:
+        """What happened, without the advice."""
         what = " ".join(
             part for part in (f"HTTP {self.status}" if self.status else "", self.problem, self.code) if part
         )
         ids = f" (correlation id {self.correlation})" if self.correlation else ""
         tries = f" after {self.tries} tries" if self.tries > 1 else ""
-        return f"{what}{ids} on {self.where}{tries}: {self.advice}"
+        return f"{what}{ids} on {self.where}{tries}"
+
+    def __str__(self) -> str:
+        """Return the failure in one line."""
+        return f"{self.happened}: {self.advice}"

@@ -13,7 +13,7 @@ import itertools
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -106,7 +106,7 @@ class _Run:
         self.abandoned = False
 
 
-def read(workers: Workers, readings: Iterable[tuple[Key, Reading]]) -> Iterator[Event[Key]]:
+def read(workers: Workers, readings: Iterable[tuple[Key, Reading]]) -> Generator[Event[Key], None, None]:
     """Read all readings, as many side by side as the connection allows, and give what comes in their order.
 
     Yields:

@@ -104,7 +104,7 @@ def rows_at(path: str, *, envelope: tuple[str, ...] = ()) -> Callable[[Any], str
 
     def check(body: Any) -> str | None:  # noqa: ANN401 - decoded JSON
         if not isinstance(body, dict):
-            return f"a JSON {type(body).__name__} where an object belongs"
+            return "an answer that is not a JSON object"
         rows = dig(body, path)
         if rows is None and any(name in body for name in envelope):
             return None

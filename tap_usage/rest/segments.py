@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tap_usage.rest.connection import Answer, Request
-from tap_usage.rest.errors import PagingError, RequestError, dig
+from tap_usage.rest.errors import ContradictionError, PagingError, RequestError, dig
 from tap_usage.rest.paging import NOT_FOUND, Ask, Page, Reading, Row, rows_at
 
 if TYPE_CHECKING:
@@ -287,7 +287,7 @@ class Segment(Reading):
         if self._stuck + (not self._progress) < RESTARTS_WITHOUT_PROGRESS:
             self._restart("")
             return
-        self._disordered = PagingError(
+        self._disordered = ContradictionError(
             f"rows do not come in the order of `{field}`; they were emitted, but not bookmarked"
         )
         self._order = None
@@ -300,7 +300,7 @@ class Segment(Reading):
         """Read again from the last row that is sure, a bounded number of times without a new row."""
         self._stuck = 0 if self._progress and self._order else self._stuck + 1
         if self._stuck >= RESTARTS_WITHOUT_PROGRESS:
-            self._end_with(PagingError(f"{why}, twice in a row; run again, or tell the vendor"))
+            self._end_with(ContradictionError(f"{why}, twice in a row; run again, or tell the vendor"))
         elif self._order and self.mark:
             self._begin(self.mark, self._given)
         else:
@@ -317,7 +317,7 @@ class Segment(Reading):
         """Read the last page again too: the row that it ended with is gone, or this is not what was asked for."""
         self._stuck += 1
         if self._stuck >= RESTARTS_WITHOUT_PROGRESS:
-            self._end_with(PagingError(f"{MOVED}, twice in a row; run again, or tell the vendor"))
+            self._end_with(ContradictionError(f"{MOVED}, twice in a row; run again, or tell the vendor"))
             return
         self._twice = self._since
         self.mark, self._given = self._before
