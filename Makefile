@@ -53,4 +53,4 @@ constraints: .venv/.ready ## Resolve all pinned versions afresh
 	.venv/bin/python constraints/renew.py
 
 clean: ## Remove environments, caches and builds; Meltano's state and output stay
-	rm -rf .venv .venv-meltano build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-meltano .venv-bench-* build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from benchmarks.bench import Bar, Outcome, Result, check
 from benchmarks.data import Shape, client, client_usage, promotion, promotion_id, usages, used_on
 from benchmarks.programs import TAP_GENESYS, TAP_USAGE, Job, Program
 from benchmarks.running import Run, Server, run, serving
+from benchmarks.workloads import interrupt
 from tap_usage.sandbox import Sandbox
 
 SHAPE = Shape(promotions=3, usages=10, clients=2)
@@ -135,6 +137,17 @@ def test_the_tap_delivers_every_row_once(program: Program, tmp_path: Path) -> No
     assert measured.peak_megabytes > 10
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_an_interrupted_run_and_its_continuation_are_checked_together(number: signal.Signals) -> None:
+    shape = Shape(promotions=60, usages=10, latency_ms=2)
+    with serving(shape) as fresh:
+        first, second, found = interrupt(fresh, number)
+
+    assert first.code in {-number, 128 + number, 0}
+    assert second.code == 0, second.log
+    assert found["distinct"] == found["expected"] == 600
+
+
 def singer_lines(rows: Sequence[bytes], promotion_number: int) -> bytes:
     start = promotion_id(promotion_number)[:8].encode()
     added = b',"promotion_id":"%s"}}\n' % promotion_id(promotion_number).encode()
@@ -185,7 +198,7 @@ def test_a_missed_bar_or_a_missing_row_fails_the_run(
 def test_a_report_names_missed_bars_missing_rows_and_who_was_not_run() -> None:
     incomplete = Result(16, [WENT_WELL], [{"rows": 5, "distinct": 4, "wrong": 0, "expected": 5}])
     results = {"tap-usage": incomplete, "peer": Result(absent="it cannot")}
-    text = report.document({"T": Outcome("T", results, [Bar("x", 2, 1)])}, rounds=1)
+    text = report.document({"T": Outcome("T", results, [Bar("x", 2, 1)])}, rounds=1, load=0.0)
 
     assert "INCOMPLETE: 4 of 5" in text
     assert "MISSED" in text

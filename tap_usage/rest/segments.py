@@ -265,7 +265,9 @@ class Segment(Reading):
             self._met.clear()
             self.mark = rows[-1][self._order.field] if self._order else None
             self._new(rows[bisect_left(values, values[-1]) :])
-            fresh += [row for row in rows[same:] if row.get(self._spec.identity) not in self._twice]
+            fresh += rows[same:]
+        if fresh and self._twice:
+            fresh = [row for row in fresh if row.get(self._spec.identity) not in self._twice]
         return fresh
 
     def _new(self, rows: list[Row]) -> list[Row] | None:

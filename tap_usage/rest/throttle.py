@@ -37,7 +37,7 @@ class Throttle:
                 now = self._clock.monotonic()
                 slot = max(self._next, now - self._grace, self._paused_until)
                 restarting = self._paused_until and slot < self._paused_until + RESTART_SECONDS
-                self._next = slot + (max(self._interval, RESTART_SPACING_SECONDS) if restarting else self._interval)
+                self._next = slot + (self._interval or (RESTART_SPACING_SECONDS if restarting else 0.0))
             if slot > now:
                 self._clock.wait(slot - now)
             with self._lock:
