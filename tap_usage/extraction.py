@@ -53,6 +53,7 @@ class Extraction:
         self.expected: int | None = None
         self.requests = 0
         self.vanished = 0
+        self._failed = False
 
     def pages(self) -> Iterator[list[Row]]:
         """Yield the rows page by page. When the next page is asked for, the last one has been written.
@@ -65,7 +66,7 @@ class Extraction:
         contexts, complete = self._contexts()
         known = {partition for partition, _ in contexts}
         try:
-            progress = self._progress()
+            progress = self._progress(whole=complete)
         except (AttributeError, KeyError, TypeError, ValueError):
             raise ReadError("the bookmark in the given state cannot be read; correct or remove it") from None
         found: Contexts = []
@@ -86,6 +87,8 @@ class Extraction:
                 self._save()
             again = progress.end(known, complete=complete)
         self._listed(found, complete=complete)
+        if not self._failed:
+            self._executions.clear()
         self._save()
 
     def _events(self, units: Iterator[Unit]) -> Iterator[tuple[Unit, Reading, Page | None]]:
@@ -109,6 +112,7 @@ class Extraction:
             self.vanished += 1
             self._stream.logger.info("%s has vanished since it was listed; nothing to read", _where(unit))
         if reading.error:
+            self._failed = True
             self._tap.failed(self._stream, _where(unit), reading.error)
 
     def _shape(self, unit: Unit, reading: Reading, page: Page) -> list[Row]:
@@ -196,7 +200,7 @@ class Extraction:
         if not self._stream.config.get("batch_config"):
             self._tap.write_state()
 
-    def _progress(self) -> FullTable:
+    def _progress(self, *, whole: bool) -> FullTable:
         stream = self._stream
         self._executions.forget_old(self._workers.started())
         if self._snapshots:
@@ -211,9 +215,10 @@ class Extraction:
         bookmarks = Bookmarks(self._state, key, identity, chosen, query)
         if stream.windows:
             date_time = schema.load(stream.name)["properties"][key].get("format") == "date-time"
-            return Windowed(bookmarks, stream.calendar, with_time=date_time)
+            return Windowed(bookmarks, stream.calendar, with_time=date_time, whole=whole)
         bounds = [instant(config[name]) if name in config else None for name in ("start_date", "end_date")]
-        return Ordered(bookmarks, self._workers.started(), timedelta(minutes=config[stream.lookback]), *bounds)
+        lookback = timedelta(minutes=config[stream.lookback])
+        return Ordered(bookmarks, self._workers.started(), lookback, *bounds, whole=whole)
 
 
 def fill(path: str, unit: Unit) -> str:

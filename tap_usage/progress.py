@@ -90,7 +90,7 @@ class Bookmarked(FullTable):
     partitions it had finished have new rows by now.
     """
 
-    def __init__(self, bookmarks: Bookmarks, bound: str) -> None:
+    def __init__(self, bookmarks: Bookmarks, bound: str, *, whole: bool) -> None:
         self._bookmarks = bookmarks
         self._bound = bound
         self._skip = ""
@@ -98,7 +98,7 @@ class Bookmarked(FullTable):
         if interrupted := bookmarks.interrupted:
             self._skip, began = interrupted
             self._stale = self._is_stale(began)
-        bookmarks.begin(bound)
+        bookmarks.begin(bound, whole=whole)
 
     def units(self, contexts: Iterable[tuple[str, dict[str, str]]]) -> Iterator[Unit]:
         for partition, context in contexts:
@@ -130,21 +130,24 @@ class Ordered(Bookmarked):
         now: the vendor's clock when the run began.
         lookback: read again before the bookmark, for rows that became visible late.
         start_date, end_date: settings.
+        whole: all partitions are known.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - settings
         self,
         bookmarks: Bookmarks,
         now: datetime,
         lookback: timedelta,
         start_date: datetime | None,
         end_date: datetime | None,
+        *,
+        whole: bool = True,
     ) -> None:
         self._now = now
         self._lookback = lookback
         self._start_date = start_date
         self._end_date = end_date
-        super().__init__(bookmarks, utc_text(min(now, end_date) if end_date else now))
+        super().__init__(bookmarks, utc_text(min(now, end_date) if end_date else now), whole=whole)
         self._marks: dict[str, str] = {}
         self._before: dict[str, str | None] = {}
 
@@ -179,13 +182,14 @@ class Windowed(Bookmarked):
         bookmarks: of the stream.
         calendar: cuts the windows.
         with_time: bookmarks are date-times, not dates.
+        whole: all partitions are known.
     """
 
-    def __init__(self, bookmarks: Bookmarks, calendar: Calendar, *, with_time: bool) -> None:
+    def __init__(self, bookmarks: Bookmarks, calendar: Calendar, *, with_time: bool, whole: bool = True) -> None:
         self._calendar = calendar
         self._with_time = with_time
         self._broken: set[str] = set()
-        super().__init__(bookmarks, self._text(calendar))
+        super().__init__(bookmarks, self._text(calendar), whole=whole)
 
     def done(self, unit: Unit, reading: Reading) -> None:
         if reading.error:

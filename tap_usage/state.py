@@ -64,6 +64,7 @@ class Bookmarks:
                 instant(value)
         if "pass" in state and (state["pass"].get("scope") != self._scope or state["pass"]["bound"] is None):
             del state["pass"]
+        self._pass: dict[str, Any] = state.get("pass", {})
         if query:
             state["query"] = query
         state["replication_key"] = replication_key
@@ -75,16 +76,14 @@ class Bookmarks:
     @property
     def interrupted(self) -> tuple[str, str] | None:
         """Id up to which an interrupted run was complete, and the bound of that run; None after a complete run."""
-        current = self._state.get("pass")
-        return (current["after"], current["bound"]) if current else None
+        return (self._pass["after"], self._pass["bound"]) if self._pass else None
 
     def start(self, partition: str = "") -> str | None:
         """Return the value a partition is complete up to, None if it was never read."""
         if partition in self._exceptions:
             return self._exceptions[partition].get(VALUE)
-        current = self._state.get("pass")
-        if current and partition <= current["after"]:
-            return _earlier(current["bound"], current["latest"])
+        if self._pass and partition <= self._pass["after"]:
+            return _earlier(self._pass["bound"], self._pass["latest"])
         covered = self._state.get("scope")
         if self._identity is None or covered is None or partition in covered:
             return self._state.get(VALUE)
@@ -94,19 +93,27 @@ class Bookmarks:
         """Return whether a partition failed, or was not read to its end."""
         return partition in self._exceptions
 
-    def begin(self, bound: str) -> None:
+    def begin(self, bound: str, *, whole: bool = True) -> None:
         """Begin a pass over all partitions, or go on with an interrupted one.
 
         Args:
             bound: the vendor's clock now, or an earlier end of what is read; no bookmark moves past it.
+            whole: all partitions are known; otherwise the state says nothing of this pass, because who goes on with it
+                would not read those that are unknown.
         """
-        current = self._state.get("pass")
         read = [self._state.get(VALUE), *(entry[VALUE] for entry in self._exceptions.values())]
-        read.append(_earlier(current["bound"], current["latest"]) if current else None)
+        read.append(self._pass.get("bound"))
         self._bound = bound
         self._short = any(instant(bound) < instant(value) for value in read if value is not None)
-        if self._identity is not None:
-            self._state.setdefault("pass", {"after": "", "bound": bound, "latest": None, "scope": self._scope})
+        if self._identity is None:
+            return
+        if self._short or not self._pass:
+            self._state.pop("pass", None)
+            self._pass = {"after": "", "bound": bound, "latest": None, "scope": self._scope}
+        if whole:
+            self._state["pass"] = self._pass
+        else:
+            self._pass = dict(self._pass)
 
     def progress(self, partition: str, value: str) -> None:
         """A partition is complete up to `value`, but not to its end."""
@@ -114,7 +121,7 @@ class Bookmarks:
         if self._identity is None:
             self._state[VALUE] = _later(value, previous)
         else:
-            self._except(partition, _later(_earlier(self._state["pass"]["bound"], value), previous))
+            self._except(partition, _later(_earlier(self._pass["bound"], value), previous))
 
     def finish(self, partition: str, latest: str | None) -> None:
         """A partition is complete.
@@ -132,9 +139,8 @@ class Bookmarks:
             self._forget(partition)
         elif before is None or instant(before) < instant(self._bound):
             self._except(partition, _earlier(self._bound, latest))
-        current = self._state["pass"]
-        current["after"] = max(partition, current["after"])
-        current["latest"] = _later(latest, current["latest"])
+        self._pass["after"] = max(partition, self._pass["after"])
+        self._pass["latest"] = _later(latest, self._pass["latest"])
 
     def take_back(self, partition: str, value: str | None) -> None:
         """What was told of a partition in this run cannot be relied on; it is complete up to `value`, as before."""
@@ -145,8 +151,7 @@ class Bookmarks:
         """A partition could not be read to its end; it keeps what it has."""
         if self._identity is not None:
             self._except(partition, self.start(partition))
-            current = self._state["pass"]
-            current["after"] = max(partition, current["after"])
+            self._pass["after"] = max(partition, self._pass["after"])
 
     def complete(self, known: Collection[str]) -> None:
         """The pass is over; all that is left is one bookmark and the partitions that failed.
@@ -154,9 +159,10 @@ class Bookmarks:
         Args:
             known: ids of all partitions there are; exceptions of others are forgotten.
         """
-        if self._identity is None or (current := self._state.pop("pass", None)) is None:
+        if not self._pass:
             return
-        value = _earlier(current["bound"], current["latest"])
+        value = _earlier(self._pass["bound"], self._pass["latest"])
+        self.abandon()
         if self._covers_all():
             value = _later(value, self._state.get(VALUE))
         self._state.pop(VALUE, None)
@@ -171,6 +177,7 @@ class Bookmarks:
     def abandon(self) -> None:
         """The pass cannot become complete (not all partitions are known): the next run reads from the old bookmark."""
         self._state.pop("pass", None)
+        self._pass = {}
 
     def _covers_all(self) -> bool:
         covered = self._state.get("scope")
@@ -222,6 +229,10 @@ class Executions:
         self._state.pop("executions", None)
         if left:
             self._state["executions"] = left
+
+    def clear(self) -> None:
+        """Forget all: everything was read, so none is waited for."""
+        self._state.pop("executions", None)
 
     def forget_old(self, now: datetime) -> None:
         """Forget executions that are too old to be polled again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -39,16 +40,17 @@ def tap(*arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedPro
     )
 
 
-def started(*arguments: str, cwd: Path, **variables: str) -> subprocess.Popen[str]:
-    """Start the tap; the caller ends it."""
-    return subprocess.Popen(  # noqa: S603 - our own words
-        [*TAP, *arguments],
-        cwd=cwd,
-        env=environment(**variables),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def started(*arguments: str, cwd: Path, output: Path | None = None, **variables: str) -> subprocess.Popen[str]:
+    """Start the tap; the caller ends it. Standard output goes to a file or, if none is given, to a pipe."""
+    with contextlib.ExitStack() as stack:
+        return subprocess.Popen(  # noqa: S603 - our own words
+            [*TAP, *arguments],
+            cwd=cwd,
+            env=environment(**variables),
+            stdout=stack.enter_context(output.open("w")) if output else subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
 
 def messages(output: str) -> list[dict[str, Any]]:

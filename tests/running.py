@@ -83,8 +83,9 @@ class Run:
     def state(self) -> dict[str, Any]:
         return self.states[-1] if self.states else {}
 
-    def bookmark(self, stream: str) -> Any:
-        return self.state["bookmarks"][stream].get("replication_key_value")
+    def bookmark(self, stream: str) -> str | None:
+        value: str | None = self.state["bookmarks"][stream].get("replication_key_value")
+        return value
 
 
 def run(
@@ -92,7 +93,7 @@ def run(
     *,
     state: dict[str, Any] | None = None,
     select: list[str] | None = None,
-    **settings: Any,
+    **settings: object,
 ) -> Run:
     """Run the tap; `settings` are put over `config`, `select` names the streams (default: all)."""
     lines = KeptLines()

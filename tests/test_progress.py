@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_usage.progress import Bookmarked, FullTable, Ordered, Unit, Windowed, context_key
+from tap_usage.rest.connection import Answer
 from tap_usage.rest.paging import Ask, Page, Reading
 from tap_usage.state import Bookmarks, instant, utc_text
 from tap_usage.windows import Calendar
@@ -29,15 +31,20 @@ class Attempt:
         scope: what a filter setting chose, None for all.
         failing: partitions that fail, after so many pages or windows.
         stop: steps after which the run is killed, None for never.
-        listed: whether the list of partitions was complete.
+        unlisted: partitions that are missing in a list that could not be read completely.
         end: `end_date` as an offset back from now (minutes or days), None for none.
     """
 
     scope: frozenset[str] | None = None
     failing: frozenset[tuple[str, int]] = frozenset()
     stop: int | None = None
-    listed: bool = True
+    unlisted: frozenset[str] = frozenset()
     end: int | None = None
+
+    def sees(self, partitions: Iterable[str]) -> list[str]:
+        """Return the partitions that a run knows of."""
+        chosen = [partition for partition in partitions if self.scope is None or partition in self.scope]
+        return [partition for partition in chosen if partition not in self.unlisted]
 
 
 class Killed(Exception):  # noqa: N818 - not an error
@@ -54,7 +61,7 @@ class Done(Reading):
     def next_ask(self) -> Ask | None:
         return None
 
-    def take(self, ask: Ask, answer: Any) -> None:
+    def take(self, ask: Ask, answer: Answer) -> None:
         raise NotImplementedError
 
 
@@ -102,21 +109,20 @@ class Shop:
         end = EPOCH + timedelta(minutes=self.now - attempt.end) if attempt.end is not None else None
         bookmarks = Bookmarks(state, "used_on", "promotion_id", attempt.scope)
         now = EPOCH + timedelta(minutes=self.now)
-        progress = Ordered(bookmarks, now, timedelta(minutes=lookback), None, end)
-        known = [partition for partition in self.rows if attempt.scope is None or partition in attempt.scope]
+        whole = not attempt.unlisted
+        progress = Ordered(bookmarks, now, timedelta(minutes=lookback), None, end, whole=whole)
+        known = attempt.sees(self.rows)
         steps = Steps(attempt.stop)
         try:
             again = True
             while again:
                 for unit in progress.units(contexts_of(known)):
                     self._read(progress, unit, dict(attempt.failing), end, steps)
-                again = progress.end(set(known), complete=attempt.listed)
+                again = progress.end(set(known), complete=whole)
         except Killed:
             return
 
-    def _read(
-        self, progress: Ordered, unit: Unit, failing: dict[str, int], end: datetime | None, steps: Steps
-    ) -> None:
+    def _read(self, progress: Ordered, unit: Unit, failing: dict[str, int], end: datetime | None, steps: Steps) -> None:
         start = instant(unit.start) if unit.start else EPOCH - timedelta(days=1)
         minutes = [
             minute
@@ -144,13 +150,13 @@ attempts = st.builds(
     scope=scopes,
     failing=failures,
     stop=st.none() | st.integers(0, 12),
-    listed=st.sampled_from([True, True, True, False]),
+    unlisted=st.just(frozenset()) | st.frozensets(st.sampled_from(PROMOTIONS), max_size=2),
     end=st.none() | st.integers(0, 200),
 )
 growth = st.tuples(st.integers(1, 90), st.lists(st.sampled_from(PROMOTIONS), max_size=4))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(st.lists(growth | attempts, max_size=12), st.sampled_from([0, 10]))
 def test_rows_in_an_order_are_never_lost(story: list[Any], lookback: int) -> None:
     shop = Shop()
@@ -192,7 +198,9 @@ class Ledger:
 
     def truth(self) -> dict[tuple[str, int], int]:
         return {
-            (client, day): self.version(day) for client, first in self.clients.items() for day in range(first, self.today)
+            (client, day): self.version(day)
+            for client, first in self.clients.items()
+            for day in range(first, self.today)
         }
 
     def run(self, attempt: Attempt) -> None:
@@ -200,10 +208,10 @@ class Ledger:
         today = FIRST_DAY + timedelta(days=self.today)
         end = today - timedelta(days=attempt.end % 8) if attempt.end is not None else None
         calendar = Calendar("day", self.span, "day", self.lookback, today, False, FIRST_DAY, end)  # noqa: FBT003
-        progress = Windowed(
-            Bookmarks(self.state, "date", "promotion_id", attempt.scope), calendar, with_time=bool(self.span % 2)
-        )
-        known = [client for client in self.clients if attempt.scope is None or client in attempt.scope]
+        bookmarks = Bookmarks(self.state, "date", "promotion_id", attempt.scope)
+        whole = not attempt.unlisted
+        progress = Windowed(bookmarks, calendar, with_time=bool(self.span % 2), whole=whole)
+        known = attempt.sees(self.clients)
         steps = Steps(attempt.stop)
         try:
             again = True
@@ -216,7 +224,7 @@ class Ledger:
                     if not failed:
                         self._emit(unit)
                     progress.done(unit, Done(failed=failed))
-                again = progress.end(set(known), complete=attempt.listed)
+                again = progress.end(set(known), complete=whole)
         except Killed:
             return
 
@@ -227,7 +235,7 @@ class Ledger:
         self.held |= {(unit.partition, day): self.version(day) for day in days if day >= first}
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(1, 4), st.lists(st.sampled_from(PROMOTIONS), max_size=2)) | attempts, max_size=12),
     st.integers(0, 3),
@@ -259,8 +267,11 @@ def test_the_id_of_a_partition_is_the_last_of_its_context() -> None:
     assert context_key({}) == ""
 
 
-def ordered(state: dict[str, Any], now: datetime = EPOCH, end: datetime | None = None) -> Ordered:
-    return Ordered(Bookmarks(state, "used_on", "promotion_id"), now, timedelta(minutes=10), None, end)
+def ordered(
+    state: dict[str, Any], now: datetime = EPOCH, end: datetime | None = None, *, whole: bool = True
+) -> Ordered:
+    marks = Bookmarks(state, "used_on", "promotion_id")
+    return Ordered(marks, now, timedelta(minutes=10), None, end, whole=whole)
 
 
 def started(progress: Bookmarked, *partitions: str) -> dict[str, str | None]:
@@ -316,3 +327,27 @@ def test_an_earlier_end_date_does_not_make_a_failed_partition_complete() -> None
         "p1": "2026-09-29T23:50:00.000Z",
         "p2": "2026-10-31T11:50:00.000Z",
     }
+
+
+def test_a_run_over_an_incomplete_list_that_is_killed_does_not_pass_over_those_it_did_not_know() -> None:
+    state: dict[str, Any] = {}
+    first = ordered(state, whole=False)
+    for unit in first.units(contexts_of(["p2", "p3"])):
+        first.page(unit, Page([], None, EPOCH, "2026-10-31T00:00:00.000Z"))
+        first.done(unit, Done(failed=False))
+    assert "pass" not in state
+    assert started(ordered(json.loads(json.dumps(state))), "p1", "p2") == {"p1": None, "p2": None}
+
+
+def test_an_earlier_end_date_does_not_go_on_with_an_interrupted_run() -> None:
+    state: dict[str, Any] = {}
+    first = ordered(state)
+    one, _ = first.units(contexts_of(["p1", "p2"]))
+    first.page(one, Page([], None, EPOCH, "2026-10-31T00:00:00.000Z"))
+    first.done(one, Done(failed=False))
+    state = json.loads(json.dumps(state))
+    bounded = ordered(state, end=datetime(2026, 10, 1, tzinfo=UTC))
+    for unit in bounded.units(contexts_of(["p2"])):
+        bounded.done(unit, Done(failed=False))
+    bounded.end({"p1", "p2"}, complete=True)
+    assert started(ordered(json.loads(json.dumps(state))), "p2") == {"p2": None}

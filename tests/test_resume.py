@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -60,7 +60,7 @@ def is_whole(sandbox: Sandbox, held: dict[str, dict[tuple[Any, ...], Row]], stre
 def test_a_run_from_any_state_line_completes_what_was_there(sandbox: Sandbox) -> None:
     first = run(sandbox.config)
     assert len(first.states) > 60
-    for before, state in prefixes(first, most=10):
+    for before, state in prefixes(first, most=6):
         held: dict[str, dict[tuple[Any, ...], Row]] = {}
         upsert(held, before)
         second = run(sandbox.config, state=state)
@@ -80,7 +80,7 @@ def test_a_run_from_any_state_line_of_a_run_with_failures_completes_what_was_the
     first = run(sandbox.config, select=list(INCREMENTAL), elasticpath_page_size=20)
     assert (first.code, len(first.failures)) == (1, 8)
     sandbox.clear_faults()
-    for before, state in prefixes(first, most=10):
+    for before, state in prefixes(first, most=6):
         held: dict[str, dict[tuple[Any, ...], Row]] = {}
         upsert(held, before)
         second = run(sandbox.config, select=list(INCREMENTAL), state=state)
@@ -90,13 +90,30 @@ def test_a_run_from_any_state_line_of_a_run_with_failures_completes_what_was_the
 
 
 @pytest.mark.usefixtures("every_state")
+def test_a_run_from_any_state_line_of_a_run_over_an_incomplete_list_completes_what_was_there(sandbox: Sandbox) -> None:
+    sandbox.elasticpath.promotions.sort(key=lambda promotion: promotion["id"], reverse=True)
+    sandbox.fault(
+        "elasticpath.promotions", "forbidden", times=None, where=lambda request: request.query["page[offset]"] != "0"
+    )
+    first = run(sandbox.config, select=[USAGES], elasticpath_page_size=5)
+    assert first.code == 1
+    assert len({row["promotion_id"] for row in first.rows(USAGES)}) == 5
+    sandbox.clear_faults()
+    for before, state in prefixes(first, most=5):
+        held: dict[str, dict[tuple[Any, ...], Row]] = {}
+        upsert(held, before)
+        upsert(held, run(sandbox.config, select=[USAGES], state=state).messages)
+        assert is_whole(sandbox, held, USAGES)
+
+
+@pytest.mark.usefixtures("every_state")
 def test_a_resumed_run_reads_only_rows_of_equal_time_again(sandbox: Sandbox) -> None:
     sandbox.elasticpath.clear()
     for _ in range(8):
         sandbox.elasticpath.add_usages(sandbox.elasticpath.add_promotion(), 23, "2026-11-01T00:00:00Z", 3600)
     config = {**sandbox.config, "elasticpath_lookback_minutes": 0, "elasticpath_page_size": 5, "max_concurrency": 2}
     first = run(config, select=[USAGES])
-    for before, state in prefixes(first, most=12):
+    for before, state in prefixes(first, most=8):
         seen = {message["record"]["id"] for message in before if message["type"] == "RECORD"}
         second = run(config, select=[USAGES], state=state)
         again = [row for row in second.rows(USAGES) if row["id"] in seen]
@@ -134,7 +151,8 @@ class Stopping(KeptLines):
         self.rows = rows
         self.tap: ImpatientTap | None = None
 
-    def write_records(self, stream: str, rows: Any, version: int | None = None) -> None:
+    def write_records(self, stream: str, rows: Iterable[Row], version: int | None = None) -> None:
+        rows = list(rows)
         super().write_records(stream, rows, version)
         self.rows -= len(rows)
         if self.rows <= 0 and self.tap:

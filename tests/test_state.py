@@ -339,12 +339,24 @@ def test_executions_leave_no_trace_when_they_are_over() -> None:
     assert state == {}
 
 
-def test_executions_that_are_too_old_are_forgotten_by_the_next_run(sandbox: Sandbox) -> None:
-    old = {"execution_id": "x", "fingerprint": "f", "submitted_at": "2026-11-21T23:59:00.000Z"}
-    young = old | {"fingerprint": "g", "submitted_at": "2026-11-22T11:00:00.000Z"}
-    for stream in ("genesys_organization_usage", "genesys_client_usage_summary"):
-        done = run(sandbox.config, select=[stream], state={"bookmarks": {stream: {"executions": [old, young]}}})
-        assert done.state["bookmarks"][stream].get("executions") == [young]
+OLD_ONE = {"execution_id": "x", "fingerprint": "f", "submitted_at": "2026-11-21T23:59:00.000Z"}
+YOUNG_ONE = {"execution_id": "y", "fingerprint": "g", "submitted_at": "2026-11-22T11:00:00.000Z"}
+
+
+@pytest.mark.parametrize("stream", ["genesys_organization_usage", "genesys_client_usage_summary"])
+def test_executions_that_are_too_old_are_forgotten_even_by_a_run_that_fails(sandbox: Sandbox, stream: str) -> None:
+    sandbox.fault("genesys.*_submit", "forbidden", times=None)
+    sandbox.fault("genesys.client_summary", "forbidden", times=None)
+    done = run(sandbox.config, select=[stream], state={"bookmarks": {stream: {"executions": [OLD_ONE, YOUNG_ONE]}}})
+    assert done.code == 1
+    assert done.state["bookmarks"][stream]["executions"] == [YOUNG_ONE]
+
+
+@pytest.mark.parametrize("stream", ["genesys_organization_usage", "genesys_client_usage_summary"])
+def test_a_complete_run_leaves_no_executions(sandbox: Sandbox, stream: str) -> None:
+    done = run(sandbox.config, select=[stream], state={"bookmarks": {stream: {"executions": [OLD_ONE, YOUNG_ONE]}}})
+    assert done.code == 0
+    assert "executions" not in done.state["bookmarks"][stream]
 
 
 @given(st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -49,9 +50,7 @@ def same_day() -> Iterator[tuple[Sandbox, Run, Run]]:
 
 
 @pytest.mark.parametrize("stream", FULL)
-def test_full_tables_and_snapshots_come_again_on_the_same_day(
-    same_day: tuple[Sandbox, Run, Run], stream: str
-) -> None:
+def test_full_tables_and_snapshots_come_again_on_the_same_day(same_day: tuple[Sandbox, Run, Run], stream: str) -> None:
     _, first, second = same_day
     assert counted(second.rows(stream)) == counted(first.rows(stream))
 
@@ -102,16 +101,16 @@ def daily() -> Iterator[Days]:
 def test_five_daily_runs_leave_the_vendors_rows_in_a_target(daily: Days, stream: str) -> None:
     sandbox, runs = daily[0][0], [each for _, each in daily]
     last_day, first = date(2026, 11, 26), date(2026, 8, 24)
-    sandbox_now = {
-        DAILY[0]: lambda: organization_usage(sandbox, first, last_day),
-        DAILY[1]: lambda: [
-            row for client in sandbox.genesys.clients for row in client_usage(sandbox, client["id"], first, last_day)
-        ],
-        DAILY[2]: lambda: sandbox.demandbase.rows("day", str(first), str(last_day)),
-    }
+    if stream == DAILY[0]:
+        now = organization_usage(sandbox, first, last_day)
+    elif stream == DAILY[1]:
+        clients = [client["id"] for client in sandbox.genesys.clients]
+        now = [row for client in clients for row in client_usage(sandbox, client, first, last_day)]
+    else:
+        now = sandbox.demandbase.rows("day", str(first), str(last_day))
     settled = [row for row in upserted(runs, stream).values() if row["is_final"]]
     still_open = {day(row) for row in upserted(runs, stream).values() if not row["is_final"]}
-    truth = [row for row in sandbox_now[stream]() if date.fromisoformat(row["date"][:10]) not in still_open]
+    truth = [row for row in now if date.fromisoformat(row["date"][:10]) not in still_open]
     assert counted(bare(stream, settled)) == counted(truth)
 
 
@@ -177,7 +176,9 @@ def test_the_lookback_setting_decides_what_is_read_again_and_what_is_final(sandb
 
 
 def test_usage_keys_do_not_depend_on_metrics_names_or_the_order_of_group_by(sandbox: Sandbox) -> None:
-    before = {row["usage_key"]: bare(DAILY[0], [row])[0] for row in run(sandbox.config, select=[DAILY[0]]).rows(DAILY[0])}
+    before = {
+        row["usage_key"]: bare(DAILY[0], [row])[0] for row in run(sandbox.config, select=[DAILY[0]]).rows(DAILY[0])
+    }
     for source in sandbox.genesys.ledger.traffic:
         source["clientName"] += " renamed"
         source["per_day"] += 1000
@@ -243,7 +244,7 @@ def test_start_date_falls_back_to_the_start_of_its_bucket(sandbox: Sandbox) -> N
 
 
 def test_start_and_end_date_bound_the_rows_and_the_bookmarks(sandbox: Sandbox) -> None:
-    bounds = {"start_date": "2026-10-01", "end_date": "2026-10-11"}
+    bounds: dict[str, Any] = {"start_date": "2026-10-01", "end_date": "2026-10-11"}
     done = run(sandbox.config, **bounds)
     for stream in DAILY:
         assert {day(row) for row in done.rows(stream)} <= {date(2026, 10, number) for number in range(1, 11)}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tap_usage.sandbox import Sandbox
@@ -27,7 +25,7 @@ def rule_with(sandbox: Sandbox, **counters: int) -> str:
     return sandbox.pingone.add_issuance_rule(kind, dict.fromkeys(COUNTERS, 0) | counters)
 
 
-def next_run(sandbox: Sandbox, before: Run | None, **settings: Any) -> Run:
+def next_run(sandbox: Sandbox, before: Run | None, **settings: object) -> Run:
     return run(sandbox.config, select=[COUNTS, CREDITS], state=before.state if before else None, **settings)
 
 

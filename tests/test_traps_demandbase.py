@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import locale
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
@@ -28,7 +29,7 @@ def queries(sandbox: Sandbox) -> list[dict[str, str]]:
     return [seen.query for seen in sandbox.requests if seen.operation == "demandbase.usage"]
 
 
-def rows_of(sandbox: Sandbox, **settings: object) -> list[Row]:
+def rows_of(sandbox: Sandbox, **settings: Any) -> list[Row]:  # noqa: ANN401 - settings
     return run(sandbox.config, select=[USAGE], **settings).rows(USAGE)
 
 
@@ -244,9 +245,7 @@ def test_db40_a_429_waits_for_the_lockout_to_end_and_asks_for_no_new_token(
 
 
 @pytest.mark.parametrize(("asked", "waited"), [(20, 300), (450, 450)])
-def test_db40_the_longer_of_retry_after_and_the_throttle_wait_counts(
-    sandbox: Sandbox, asked: int, waited: int
-) -> None:
+def test_db40_the_longer_of_retry_after_and_the_throttle_wait_counts(sandbox: Sandbox, asked: int, waited: int) -> None:
     sandbox.fault("demandbase.usage", "status", status=429, retry_after_seconds=asked)
     done = run(sandbox.config, select=[CREDITS])
     assert done.code == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ ORGANIZATION = "genesys_organization_usage"
 CLIENT = "genesys_client_usage"
 CLIENTS = "genesys_oauth_clients"
 SUMMARY = "genesys_client_usage_summary"
-WEEK = {"start_date": "2026-11-15"}
+WEEK: dict[str, Any] = {"start_date": "2026-11-15"}
 
 
 def is_whole(sandbox: Sandbox, done: Run, stream: str) -> bool:
@@ -37,7 +38,9 @@ def test_g01_tokens_come_from_the_login_host_and_everything_else_from_the_api_ho
     origins = {seen.operation: seen.origin for seen in sandbox.requests}
     assert origins.pop("genesys.token") == "genesys login"
     assert set(origins.values()) == {"genesys api"}
-    of_region = host({name: setting.get("default") for name, setting in TapUsage.config_jsonschema["properties"].items()})
+    of_region = host(
+        {name: setting.get("default") for name, setting in TapUsage.config_jsonschema["properties"].items()}
+    )
     assert (of_region.url, of_region.token.url) == (
         "https://api.mypurecloud.com",
         "https://login.mypurecloud.com/oauth/token",
@@ -53,7 +56,7 @@ def test_g02_a_throttled_token_request_is_tried_again_though_it_is_a_400(sandbox
 
 
 def test_g03_a_refused_client_is_not_tried_again_and_the_failure_names_the_region(sandbox: Sandbox) -> None:
-    done = run(sandbox.config, select=[CLIENTS], genesys_client_secret="wrong")
+    done = run(sandbox.config, select=[CLIENTS], genesys_client_secret="wrong")  # noqa: S106 - wrong
     assert (done.code, sandbox.count("genesys.token")) == (1, 1)
     (line,) = done.failures
     assert "invalid_client" in line
@@ -155,7 +158,7 @@ def test_g09_an_execution_that_the_vendor_has_forgotten_is_submitted_anew(sandbo
 
 def test_g10_polls_begin_after_five_seconds_and_grow_to_a_minute(sandbox: Sandbox) -> None:
     sandbox.genesys.polls_until_complete = 9
-    defaults = {"genesys_poll_initial_seconds": None, "genesys_poll_max_seconds": None}
+    defaults: dict[str, Any] = {"genesys_poll_initial_seconds": None, "genesys_poll_max_seconds": None}
     done = run(sandbox.config, select=[ORGANIZATION], **defaults, **WEEK)
     waits = [5, 8, 12.8, 20.48, 32.768, 52.4288, 60, 60, 60, 60]
     assert sandbox.count("genesys.organization_results") == len(waits)

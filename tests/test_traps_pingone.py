@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -37,9 +38,7 @@ def leave(sandbox: Sandbox, environment: str) -> Callable[[Request], bool]:
 
     def check(request: Request) -> bool:
         if request.values.get("environment_id") == environment:
-            sandbox.pingone.environments[:] = [
-                row for row in sandbox.pingone.environments if row["id"] != environment
-            ]
+            sandbox.pingone.environments[:] = [row for row in sandbox.pingone.environments if row["id"] != environment]
         return False
 
     return check
@@ -271,7 +270,8 @@ def test_p39_the_default_rate_is_three_requests_a_second(sandbox: Sandbox) -> No
 
 @pytest.mark.parametrize("header", ["retry_after_seconds", "retry_after_date"])
 def test_p39_a_429_waits_what_the_vendor_asks_in_seconds_or_as_a_date(sandbox: Sandbox, header: str) -> None:
-    sandbox.fault("pingone.usage_counts", "status", status=429, **{header: 45})
+    details: dict[str, Any] = {header: 45}
+    sandbox.fault("pingone.usage_counts", "status", status=429, **details)
     done = run(sandbox.config, select=[COUNTS])
     assert done.code == 0
     assert is_whole(sandbox, done, COUNTS)

@@ -40,7 +40,7 @@ def first_day(sandbox: Sandbox) -> date:
     return today(sandbox) - timedelta(days=DEFAULT_DAYS)
 
 
-def _null(rows: Iterable[Row], **added: Any) -> list[Row]:
+def _null(rows: Iterable[Row], **added: object) -> list[Row]:
     return [row | {name: row[name] or None for name in BLANKS} | added for row in rows]
 
 
@@ -73,9 +73,7 @@ def _usage_counts(sandbox: Sandbox) -> list[Row]:
 
 
 def _oauth_clients(sandbox: Sandbox) -> list[Row]:
-    return [
-        {name: value for name, value in client.items() if name != "secret"} for client in sandbox.genesys.clients
-    ]
+    return [{name: value for name, value in client.items() if name != "secret"} for client in sandbox.genesys.clients]
 
 
 def organization_usage(sandbox: Sandbox, start: date, end: date) -> list[Row]:

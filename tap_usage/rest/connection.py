@@ -281,7 +281,7 @@ class Connection:
                 auth.invalidate(token)
                 continue
             blind += outcome.lost and not request.repeatable
-            seconds = max(pause if wanted is None else wanted, rule.at_least_seconds)
+            seconds = max(wanted or pause, rule.at_least_seconds)
             if rule.verdict is not Verdict.RETRY or tries >= self._max_tries or blind > BLIND_REPEATS:
                 raise failure
             if seconds > LONGEST_WAIT_SECONDS:

@@ -1,0 +1,108 @@
+"""Runs inside the test process that end after any line: nothing is lost, and little is read twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tap_usage.sandbox import Sandbox
+from tests.conftest import NOW
+from tests.resilience.target import Target
+from tests.resilience.trials import Blow, blow, run, suffer
+from tests.resilience.world import SETTINGS, START, World
+from tests.truth import STREAMS, Row
+
+VENDORS = {"pingone": 2, "genesys": 9, "demandbase": 2, "elasticpath": 4}
+CHANGES = ("day", "hours created", "created deleted", "late minutes", "minutes created", "day created deleted")
+INCREMENTAL = {
+    "genesys_organization_usage": ("", timedelta(days=2)),
+    "genesys_client_usage": ("oauth_client_id", timedelta(days=2)),
+    "demandbase_api_usage": ("", timedelta(days=1)),
+    "elasticpath_promotion_usages": ("promotion_id", timedelta(minutes=10)),
+}
+FIRST_WINDOW = datetime.combine(START, time(), UTC) + timedelta(days=SETTINGS["genesys_window_days"])
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with Sandbox(now=NOW) as sandbox:
+        yield World(sandbox)
+
+
+def streams_of(vendor: str) -> tuple[str, ...]:
+    return tuple(stream for stream in STREAMS if stream.startswith(vendor))
+
+
+@pytest.mark.parametrize("loaded", [False, True], ids=["lost", "loaded"])
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_run_that_ends_after_any_line_is_made_up_for_by_the_next(world: World, vendor: str, loaded: bool) -> None:  # noqa: FBT001 - a case
+    streams = streams_of(vendor)
+    whole = Target()
+    assert run(world.config, whole, select=streams) == 0
+    for lines in range(1 + loaded, whole.lines, VENDORS[vendor]):
+        target = Target()
+        assert run(world.config, target, lines=lines, loaded=loaded, select=streams) is None
+        assert run(world.config, target, select=streams) == 0
+        figures = world.compare(target, streams)
+        assert figures.compared > 0
+        assert (figures.lost, figures.doubled) == (0, 0), f"after {lines} lines"
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_nor_does_it_matter_what_happens_until_the_next_run(change: str) -> None:
+    for lines in range(10 + 3 * len(change), 260, 70):
+        account = suffer([Blow(lines, loaded=False, concurrency=8, change=change)])
+        assert account.kills == 1
+        assert account.figures.compared > 0
+        assert (account.figures.lost, account.figures.doubled) == (0, 0), f"after {lines} lines"
+
+
+@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_kills_and_faults_in_any_order_lose_and_double_nothing(data: st.DataObject) -> None:
+    def draw(low: int, high: int) -> int:
+        return data.draw(st.integers(low, high))
+
+    account = suffer([blow(draw, most_lines=330, most_faults=3) for _ in range(draw(1, 3))])
+    assert (account.figures.lost, account.figures.doubled) == (0, 0)
+
+
+def value(row: Row) -> datetime:
+    return datetime.fromisoformat(row.get("used_on") or row["date"]).replace(tzinfo=UTC)
+
+
+def check_read_again(entry: dict[str, Any], rows: list[Row], partition: str, lookback: timedelta) -> None:
+    """Check what was read again against the stream's part of the state that the run began with."""
+    floors = {each["context"][partition]: each["replication_key_value"] for each in entry.get("partitions", [])}
+    if partition and "pass" in entry:
+        assert len({row[partition] for row in rows}) <= 1
+    for row in rows:
+        floor = floors.get(row[partition]) if partition and "pass" in entry else entry.get("replication_key_value")
+        if floor is None:
+            assert value(row) < FIRST_WINDOW
+        else:
+            assert value(row) >= datetime.fromisoformat(floor).replace(tzinfo=UTC) - lookback
+
+
+@pytest.mark.parametrize("concurrency", [2, 32])
+def test_a_kill_has_one_partition_read_again_at_most_from_its_last_value_on(world: World, concurrency: int) -> None:
+    config = world.config | {"max_concurrency": concurrency}
+    whole = Target()
+    run(config, whole)
+    again: Counter[str] = Counter()
+    for lines in range(9, whole.lines, 17):
+        target = Target()
+        run(config, target, lines=lines, loaded=False)
+        entries = target.state.get("bookmarks", {})
+        run(config, target)
+        for stream, (partition, lookback) in INCREMENTAL.items():
+            check_read_again(entries.get(stream, {}), target.again[stream], partition, lookback)
+            again[stream] += len(target.again[stream])
+    assert set(again) == set(INCREMENTAL)
+    assert min(again.values()) > 0

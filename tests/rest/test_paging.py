@@ -1,0 +1,326 @@
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_usage.rest.connection import Request
+from tap_usage.rest.errors import LinkRefusedError, PagingError, RequestError
+from tap_usage.rest.paging import MOST_PAGES, NextLink, Reading, SinglePage, count, rows_at
+from tests.rest.virtual import NOW, drain, drive, give, ids, refusal
+
+ENVELOPE = ("items", "size")
+
+
+def rows(*numbers: int) -> list[dict[str, Any]]:
+    return [{"id": f"r{number}"} for number in numbers]
+
+
+@pytest.mark.parametrize("body", [{"a": {"b": []}}, {"a": {"b": [{}]}}, {"a": {"b": [{"id": 1}] * 3}, "c": 1}])
+def test_a_list_of_objects_is_rows(body: object) -> None:
+    assert rows_at("a.b")(body) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        [],
+        "text",
+        5,
+        True,
+        {},
+        {"a": None},
+        {"a": []},
+        {"a": {"b": None}},
+        {"a": {"b": {}}},
+        {"a": {"b": "text"}},
+        {"a": {"b": [1]}},
+        {"a": {"b": [{}, None]}},
+        {"a": {"b": [[]]}},
+    ],
+)
+def test_anything_else_is_not_and_the_problem_names_the_place_but_no_value(body: object) -> None:
+    problem = rows_at("a.b")(body)
+    assert problem
+    assert "a.b" in problem or "not a JSON object" in problem
+    assert "text" not in problem
+
+
+def test_rows_may_be_missing_where_the_envelope_proves_that_this_is_the_answer() -> None:
+    check = rows_at("a.b", envelope=("a", "size"))
+    assert check({"size": 0}) is None
+    assert check({"a": None}) is None
+    assert check({"a": {"b": None}}) is None
+    assert check({"error": "oops"})
+    assert check({"a": {"b": "text"}})
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [(0, 0), (7, 7), (-1, None), (True, None), (False, None), ("7", None), (7.0, None), (None, None), ([7], None)],
+)
+def test_a_number_of_rows_is_a_whole_number(value: object, number: int | None) -> None:
+    assert count(value) == number
+
+
+def single(**fields: Any) -> tuple[SinglePage, Reading]:  # noqa: ANN401 - fields of the specification
+    spec = SinglePage(**fields)
+    return spec, spec.read(Request("/rows", params={"a": 1}))
+
+
+def test_a_single_page_is_one_request_and_one_page() -> None:
+    _, reading = single(rows="items")
+    ask = reading.next_ask()
+    assert ask
+    assert reading.next_ask() is None
+    assert (ask.request.path, ask.request.method, dict(ask.request.params)) == ("/rows", "GET", {"a": 1})
+    give(reading, ask, {"items": rows(1, 1, 2), "total": 9})
+    (page,) = drain(reading)
+    assert page.rows == rows(1, 1, 2)
+    assert page.body["total"] == 9
+    assert page.date == NOW
+    assert page.mark is None
+    assert (reading.finished, reading.error, reading.received, reading.tries) == (True, None, 3, 1)
+
+
+def test_method_and_body_of_a_request_are_kept() -> None:
+    reading = SinglePage(rows="items").read(Request("/rows", "POST", json={"a": 1}))
+    ask = reading.next_ask()
+    assert ask
+    assert (ask.request.method, ask.request.json) == ("POST", {"a": 1})
+
+
+def test_an_answer_may_itself_be_the_only_row() -> None:
+    _, reading = single(envelope=("issued", "revoked"))
+    assert drive(reading, lambda _: {"issued": 4, "extra": 1})[0].rows == [{"issued": 4, "extra": 1}]
+
+
+@pytest.mark.parametrize("body", [None, [], [{"issued": 4}], {}, {"error": "oops"}, "issued"])
+def test_an_answer_that_cannot_be_the_row_is_refused(body: object) -> None:
+    _, reading = single(envelope=("issued", "revoked"))
+    assert drive(reading, lambda _: body) == []
+    assert isinstance(reading.error, RequestError)
+
+
+def test_without_an_envelope_any_object_is_the_row() -> None:
+    assert SinglePage().check({"anything": 1}) is None
+    assert SinglePage().check([]) is not None
+
+
+def test_rows_that_are_missing_beside_an_envelope_are_none() -> None:
+    _, reading = single(rows="items", envelope=ENVELOPE)
+    assert [page.rows for page in drive(reading, lambda _: {"size": 0})] == [[]]
+    assert reading.error is None
+
+
+@pytest.mark.parametrize("vanishing", [True, False])
+@pytest.mark.parametrize("status", [404, 403, 500, None])
+def test_a_404_means_nothing_is_there_only_where_that_is_known(
+    vanishing: bool,  # noqa: FBT001 - a case
+    status: int | None,
+) -> None:
+    _, reading = single(rows="items", vanishing=vanishing)
+    error = refusal(status)
+    assert drive(reading, lambda _: error) == []
+    assert reading.finished
+    assert reading.vanished is (vanishing and status == 404)
+    assert reading.error is (None if reading.vanished else error)
+
+
+LINKS = NextLink("items", "next", envelope=ENVELOPE)
+COUNTED = NextLink("items", "next", total="total")
+
+
+def linked(spec: NextLink, bodies: dict[str, Any]) -> tuple[list[str], Reading, list[str]]:
+    """Read linked pages. Return the ids, the reading, and the paths that were asked."""
+    asked: list[str] = []
+
+    def serve(request: Request) -> Any:  # noqa: ANN401 - a body or an error
+        asked.append(request.path)
+        body = bodies[request.path]
+        return body.pop(0) if isinstance(body, list) else body
+
+    reading = spec.read(Request("/rows", params={"limit": 5}))
+    found = drive(reading, serve)
+    return ids(found), reading, asked
+
+
+def test_links_are_followed_one_by_one_until_there_is_none() -> None:
+    found, reading, asked = linked(
+        LINKS,
+        {
+            "/rows": {"items": rows(1, 2), "next": "/rows?c=2"},
+            "/rows?c=2": {"items": rows(3), "next": "http://a.example/rows?c=3"},
+            "http://a.example/rows?c=3": {"items": rows(4)},
+        },
+    )
+    assert found == ["r1", "r2", "r3", "r4"]
+    assert asked == ["/rows", "/rows?c=2", "http://a.example/rows?c=3"]
+    assert (reading.error, reading.received, reading.tries, reading.expected) == (None, 4, 3, None)
+
+
+def test_a_link_replaces_the_parameters_of_the_first_request() -> None:
+    reading = LINKS.read(Request("/rows", params={"limit": 5}))
+    first = reading.next_ask()
+    assert first
+    assert dict(first.request.params) == {"limit": 5}
+    give(reading, first, {"items": rows(1), "next": "/rows?c=2"})
+    second = reading.next_ask()
+    assert second
+    assert not second.request.params
+    assert second.request.check({"error": "oops"})
+
+
+@pytest.mark.parametrize("end", [{}, {"next": None}, {"next": ""}])
+def test_no_link_is_the_end(end: dict[str, Any]) -> None:
+    found, reading, _ = linked(LINKS, {"/rows": {"items": rows(1)} | end})
+    assert found == ["r1"]
+    assert reading.error is None
+
+
+def test_an_empty_page_with_a_link_is_not_the_end() -> None:
+    pages: dict[str, Any] = {"/rows": {"size": 0, "next": "/2"}, "/2": {"items": [], "next": "/3"}}
+    found, reading, _ = linked(LINKS, pages | {"/3": {"items": rows(1)}})
+    assert found == ["r1"]
+    assert reading.error is None
+
+
+def test_rows_that_come_again_are_given_once() -> None:
+    found, reading, _ = linked(LINKS, {"/rows": {"items": rows(1, 2, 2), "next": "/2"}, "/2": {"items": rows(2, 3)}})
+    assert found == ["r1", "r2", "r3"]
+    assert reading.error is None
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        {"/rows": {"items": rows(1), "next": "/rows"}},
+        {"/rows": {"items": rows(1), "next": "/2"}, "/2": {"items": rows(1), "next": "/3"}},
+        {"/rows": {"items": rows(1), "next": "/2"}, "/2": {"items": rows(2), "next": "/2"}},
+        {"/rows": {"items": rows(1), "next": "/2"}, "/2": {"items": rows(2), "next": "/rows"}},
+        {"/rows": {"items": [], "next": "/2"}, "/2": {"items": [], "next": "/2"}},
+        {"/rows": {"items": rows(1), "next": 5}},
+        {"/rows": {"items": rows(1), "next": {"href": "/2"}}},
+    ],
+)
+def test_links_that_lead_nowhere_end_in_a_failure_after_a_second_look(pages: dict[str, Any]) -> None:
+    found, reading, asked = linked(LINKS, pages)
+    assert isinstance(reading.error, PagingError)
+    assert "twice in a row" in str(reading.error)
+    assert len(found) == len(set(found))
+    assert asked.count("/rows") >= 2
+    assert len(asked) <= 6
+
+
+def test_a_list_that_does_not_add_up_once_is_read_once_more() -> None:
+    short = {"items": rows(1), "total": 3}
+    whole = {"items": rows(1, 2, 3), "total": 3}
+    found, reading, asked = linked(COUNTED, {"/rows": [short, whole]})
+    assert found == ["r1", "r2", "r3"]
+    assert reading.error is None
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize("total", [0, 1, 3, 100])
+def test_a_list_that_never_adds_up_is_a_failure_that_says_both_numbers(total: int) -> None:
+    found, reading, _ = linked(COUNTED, {"/rows": {"items": rows(1, 2), "total": total}})
+    assert found == ["r1", "r2"]
+    assert f"2 rows came, the vendor says {total}" in str(reading.error)
+    assert reading.expected == total
+
+
+@pytest.mark.parametrize("total", [None, "2", -1, True])
+def test_a_total_that_is_no_number_proves_nothing(total: object) -> None:
+    found, reading, _ = linked(COUNTED, {"/rows": {"items": rows(1, 2, 3), "total": total}})
+    assert found == ["r1", "r2", "r3"]
+    assert reading.error is None
+
+
+def test_a_first_page_that_is_served_for_every_link_is_not_taken_for_the_whole_list() -> None:
+    first = {"items": rows(1, 2), "total": 4, "next": "/2"}
+    found, reading, _ = linked(COUNTED, {"/rows": first, "/2": first | {"next": None}})
+    assert found == ["r1", "r2"]
+    assert isinstance(reading.error, PagingError)
+
+
+def test_a_failure_in_the_middle_keeps_the_pages_before_it() -> None:
+    error = refusal(503)
+    found, reading, _ = linked(LINKS, {"/rows": {"items": rows(1), "next": "/2"}, "/2": error})
+    assert found == ["r1"]
+    assert reading.error is error
+
+
+def test_a_refused_link_is_the_failure_of_the_list() -> None:
+    error = LinkRefusedError("a link to http://b.example was refused")
+    found, reading, _ = linked(
+        LINKS, {"/rows": {"items": rows(1), "next": "http://b.example"}, "http://b.example": error}
+    )
+    assert found == ["r1"]
+    assert reading.error is error
+
+
+@pytest.mark.parametrize(("vanishing", "page", "vanished"), [(True, 1, True), (False, 1, False), (True, 2, False)])
+def test_only_a_404_on_the_first_page_means_that_there_is_nothing(
+    vanishing: bool,  # noqa: FBT001 - a case
+    page: int,
+    vanished: bool,  # noqa: FBT001 - a case
+) -> None:
+    spec = NextLink("items", "next", envelope=ENVELOPE, vanishing=vanishing)
+    first: Any = refusal(404) if page == 1 else {"items": rows(1), "next": "/2"}
+    _, reading, _ = linked(spec, {"/rows": first, "/2": refusal(404)})
+    assert reading.vanished is vanished
+    assert (reading.error is None) is vanished
+
+
+def test_links_without_end_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert MOST_PAGES >= 10_000
+    monkeypatch.setattr("tap_usage.rest.paging.MOST_PAGES", 50)
+    numbers = iter(range(1000))
+
+    def serve(_: Request) -> Any:  # noqa: ANN401 - decoded JSON
+        number = next(numbers)
+        return {"items": rows(number), "next": f"/{number}"}
+
+    reading = LINKS.read(Request("/rows"))
+    assert len(drive(reading, serve)) < 200
+    assert isinstance(reading.error, PagingError)
+
+
+@given(st.lists(st.lists(st.integers(0, 30), max_size=5), min_size=1, max_size=12), st.booleans())
+def test_every_row_of_every_page_is_given_once(lists: list[list[int]], counted: bool) -> None:  # noqa: FBT001 - drawn
+    distinct = {number for page in lists for number in page}
+    bodies: dict[str, Any] = {}
+    for number, page in enumerate(lists):
+        following = {"next": f"/{number + 1}"} if number + 1 < len(lists) else {}
+        bodies[f"/{number}" if number else "/rows"] = {"items": rows(*page), "total": len(distinct), **following}
+    found, reading, _ = linked(COUNTED if counted else LINKS, bodies)
+    assert len(found) == len(set(found))
+    if reading.error is None:
+        assert set(found) == {f"r{number}" for number in distinct}
+    else:
+        assert any(
+            page and set(page) <= set(functools.reduce(operator.iadd, lists[:number], []))
+            for number, page in enumerate(lists)
+        )
+
+
+KINDS: list[Callable[[Request], Reading]] = [
+    LINKS.read,
+    COUNTED.read,
+    SinglePage(rows="items").read,
+    SinglePage(envelope=ENVELOPE).read,
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_reading_of_a_specification_is_a_fresh_one(kind: Callable[[Request], Reading]) -> None:
+    for _ in range(2):
+        reading = kind(Request("/rows"))
+        assert reading.next_ask()
+        assert not reading.finished
