@@ -52,16 +52,17 @@ class Shaping:
             added["observed_on"] = utc_text(page.date)[:10]
         for row in rows if added else ():
             row.update(added)
+        self._drift.settle(rows)
         if unit.window:
             rows = self._within(rows, unit.window)
         if dimensions := stream.dimensions():
             row_changes.add_usage_keys(rows, dimensions)
-        for row in rows if self._snapshots else ():
-            self._snapshots.stamp(row, page.date)  # type: ignore[union-attr]
-        self._drift.settle(rows)
+        if self._snapshots and stream.counters:
+            _require(rows, stream.counters.identity)
+            for row in rows:
+                self._snapshots.stamp(row, page.date)
         for key in stream.primary_keys:
-            if None in [row.get(key) for row in rows]:
-                raise PagingError(f"a row without `{key}` came, which is a key")
+            _require(rows, key)
         return rows
 
     def _within(self, rows: list[Row], window: Window) -> list[Row]:
@@ -80,3 +81,8 @@ class Shaping:
         if len(kept) < len(rows):
             self._stream.logger.info("%d rows outside %s/%s left out", len(rows) - len(kept), window.start, window.end)
         return kept
+
+
+def _require(rows: list[Row], key: str) -> None:
+    if None in [row.get(key) for row in rows]:
+        raise PagingError(f"a row without `{key}` came, which is a key")

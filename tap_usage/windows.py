@@ -118,7 +118,11 @@ def day_of(text: str) -> date:
     if "T" in text:
         value = datetime.fromisoformat(text)
         return (value.astimezone(UTC) if value.tzinfo else value).date()
-    return date.fromisoformat(text + "-01-01"[len(text) - 4 :] if len(text) < len("2015-03-20") else text)
+    whole = {4: "-01-01", 7: "-01"}.get(len(text), "")
+    day = date.fromisoformat(text + whole)
+    if day.isoformat() != text + whole:
+        raise ValueError(text)
+    return day
 
 
 def midnight(day: date) -> str:

@@ -85,7 +85,8 @@ def test_environments_that_are_being_deleted_are_listed_but_their_children_are_n
 def test_no_more_requests_are_in_flight_than_the_setting_says(sandbox: Sandbox, concurrency: int) -> None:
     sandbox.latency_seconds = 0.01
     done = run(sandbox.config, select=[USAGES], max_concurrency=concurrency)
-    assert max(seen.in_flight for seen in sandbox.requests) == concurrency
+    most = max(seen.in_flight for seen in sandbox.requests)
+    assert min(2, concurrency) <= most <= concurrency
     assert counted(bare(USAGES, done.rows(USAGES))) == counted(TRUTH[USAGES](sandbox))
 
 

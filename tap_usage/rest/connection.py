@@ -31,6 +31,7 @@ from tap_usage.rest.errors import (
     plain,
     retry_after,
     waits,
+    word,
 )
 from tap_usage.rest.throttle import Throttle
 from tap_usage.rest.transport import Transport, origin_of
@@ -327,11 +328,11 @@ class Connection:
     def _refused(self, where: str, response: BaseHTTPResponse, content: bytes | None) -> Trouble:
         body, _ = _decode(content or b"null")
         fields = self.host.errors
-        codes = [plain(value) for path in fields.code if (value := dig(body, path))]
+        codes = [code for path in fields.code if (code := word(dig(body, path)))]
         texts = [str(value) for path in fields.text if (value := dig(body, path))]
-        ids = [plain(value) for path in fields.correlation if (value := dig(body, path))]
-        if fields.header and (value := response.headers.get(fields.header)):
-            ids.append(plain(value))
+        ids = [found for path in fields.correlation if (found := word(dig(body, path)))]
+        if fields.header and (found := word(response.headers.get(fields.header))):
+            ids.append(found)
         rule = judge(response.status, [*codes, *texts], self.host.rules)
         failure = RequestError(
             where, response.status, rule.advice, code=" ".join(codes), correlation=ids[0] if ids else ""

@@ -107,6 +107,12 @@ def plain(value: object, longest: int = 80) -> str:
     return PLAIN.sub(" ", str(value)).strip()[:longest]
 
 
+def word(value: object) -> str:
+    """Return a vendor's code or id; "" for anything else, such as a sentence that may name a customer."""
+    text = str(value) if isinstance(value, str | int) else ""
+    return text if text == plain(text) else ""
+
+
 def dig(body: Any, path: str) -> Any:  # noqa: ANN401 - decoded JSON
     """Return what stands at a dotted path (`a.0.b`) of decoded JSON, or None."""
     for step in path.split("."):

@@ -24,6 +24,10 @@ ROWS = Request("/rows", params={"filter": "marker-query"}, check=rows_at("rows")
 ANSWERS = {
     "good": reply(b'{"rows": ["marker-body"]}'),
     "400": reply(BODY, 400),
+    "400, the code is an object": reply(b'{"error": {"token": "marker-body"}}', 400),
+    "400, the code is a list": reply(b'{"error": ["marker-body"]}', 400),
+    "400, the code is markup": reply(b'{"error": "<b>marker-body</b>"}', 400),
+    "400, the code is a text": reply(b'{"error": "marker-body %s"}' % (b"x" * 500), 400),
     "401": reply(BODY, 401),
     "403": reply(BODY, 403),
     "404": reply(BODY, 404),
