@@ -63,9 +63,11 @@ class BufferedWriter(MsgSpecWriter):
 
     def flush(self) -> None:
         """Have everything written out."""
-        lines, self._buffer = self._buffer, bytearray()
+        lines, self._buffer = memoryview(self._buffer), bytearray()
         try:
-            sys.stdout.buffer.write(lines)
+            # With PYTHONUNBUFFERED this is the bare file: a signal makes it write a part only.
+            while lines:
+                lines = lines[sys.stdout.buffer.write(lines) :]
             sys.stdout.buffer.flush()
         except BrokenPipeError:
             raise TargetGone from None

@@ -163,7 +163,7 @@ class Bookmarks:
             return
         value = _earlier(self._pass["bound"], self._pass["latest"])
         self.abandon()
-        if self._covers_all():
+        if value is None or self._covers_all():
             value = _later(value, self._state.get(VALUE))
         self._state.pop(VALUE, None)
         self._state.pop("scope", None)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tap_usage.sandbox import ORIGINS, Sandbox
+from tap_usage.streams import UsageStream
 from tap_usage.tap import TapUsage
 from tap_usage.vendors import VENDORS
 from tap_usage.vendors.vendor import Vendor
@@ -155,6 +156,21 @@ def test_required_settings_and_secrets_are_those_of_the_contract() -> None:
     assert {vendor.required.vendor: vendor.required.names for vendor in VENDORS} == REQUIRED
     secrets = {name for name, setting in own_settings().items() if setting.get("secret") or setting.get("writeOnly")}
     assert secrets == {f"{vendor}_client_secret" for vendor in REQUIRED}
+
+
+def test_usage_keys_are_made_of_the_dimensions_of_the_contract() -> None:
+    tap = TapUsage(config={}, validate_config=False, setup_mapper=False)
+    streams = {name: stream for name, stream in tap.streams.items() if isinstance(stream, UsageStream)}
+    dimensions = {name: stream.dimensions() for name, stream in streams.items() if STREAMS[name][0] == ["usage_key"]}
+    assert dimensions == {
+        "demandbase_api_usage": ("accountId", "period", "date", "api"),
+        "genesys_organization_usage": ("granularity", "date", "clientId", "httpMethod", "templateUri"),
+        "genesys_client_usage": ("oauth_client_id", "granularity", "date", "httpMethod", "templateUri"),
+        "genesys_client_usage_summary": (
+            *("oauth_client_id", "days", "observed_on", "date"),
+            *("clientId", "organizationId", "userId", "templateUri", "httpMethod"),
+        ),
+    }
 
 
 def test_every_setting_has_a_description() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tap_usage.progress import Bookmarked, FullTable, Ordered, Unit, Windowed, context_key
 from tap_usage.rest.connection import Answer
+from tap_usage.rest.errors import ContradictionError
 from tap_usage.rest.paging import Ask, Page, Reading
 from tap_usage.state import Bookmarks, instant, utc_text
 from tap_usage.windows import Calendar
@@ -249,8 +250,7 @@ def test_days_are_read_until_they_are_final_and_never_lost(story: list[Any], loo
             ledger.run(step)
         else:
             ledger.grow(*step)
-    for _ in range(2):
-        ledger.run(Attempt())
+    ledger.run(Attempt())
     assert ledger.held == ledger.truth()
     assert set(ledger.state) == {"replication_key", "replication_key_value"} or not ledger.truth()
 
@@ -310,6 +310,26 @@ def test_an_interrupted_run_of_long_ago_is_finished_and_then_all_is_read_once_mo
         later.done(unit, Done(failed=False))
     assert later.end({"p1", "p2"}, complete=True) is True
     assert set(started(later, "p1", "p2")) == {"p1", "p2"}
+
+
+def test_marks_of_a_partition_that_contradicted_itself_are_taken_back() -> None:
+    state: dict[str, Any] = {"replication_key_value": "2026-10-01T00:00:00.000Z"}
+    progress = ordered(state)
+    (unit,) = progress.units(contexts_of(["p1"]))
+    progress.page(unit, Page([], None, EPOCH, "2026-10-31T00:00:00.000Z"))
+    reading = Done(failed=False)
+    reading.error = ContradictionError("rows do not come in their order")
+    progress.done(unit, reading)
+    progress.end({"p1"}, complete=True)
+    assert started(ordered(json.loads(json.dumps(state))), "p1") == {"p1": "2026-09-30T23:50:00.000Z"}
+
+
+def test_an_interrupted_run_of_an_earlier_day_is_finished_and_then_all_is_read_once_more() -> None:
+    ledger = Ledger(lookback=0, span=30, clients={"p1": 0, "p2": 0})
+    ledger.run(Attempt(stop=1))
+    ledger.grow(1, [])
+    ledger.run(Attempt())
+    assert ledger.held == ledger.truth()
 
 
 def test_an_earlier_end_date_does_not_make_a_failed_partition_complete() -> None:

@@ -107,6 +107,21 @@ def test_a_run_from_any_state_line_of_a_run_over_an_incomplete_list_completes_wh
 
 
 @pytest.mark.usefixtures("every_state")
+def test_the_same_holds_for_windows_of_clients_of_which_the_list_broke_off(sandbox: Sandbox) -> None:
+    sandbox.genesys.clients.reverse()
+    sandbox.fault("genesys.clients", "forbidden", times=None, where=lambda request: "pageNumber" in request.query)
+    first = run(sandbox.config, select=[CLIENT])
+    assert first.code == 1
+    assert len({row["oauth_client_id"] for row in first.rows(CLIENT)}) == 4
+    sandbox.clear_faults()
+    for before, state in prefixes(first, most=5):
+        held: dict[str, dict[tuple[Any, ...], Row]] = {}
+        upsert(held, before)
+        upsert(held, run(sandbox.config, select=[CLIENT], state=state).messages)
+        assert is_whole(sandbox, held, CLIENT)
+
+
+@pytest.mark.usefixtures("every_state")
 def test_a_resumed_run_reads_only_rows_of_equal_time_again(sandbox: Sandbox) -> None:
     sandbox.elasticpath.clear()
     for _ in range(8):
@@ -191,13 +206,27 @@ def test_runs_that_are_ended_again_and_again_get_through(sandbox: Sandbox, rows:
 
 
 def test_a_submitted_execution_stands_in_a_state_line_before_it_is_over(sandbox: Sandbox) -> None:
-    sandbox.genesys.polls_until_complete = 20
-    done = run(sandbox.config, select=[ORGANIZATION], genesys_poll_initial_seconds=5, start_date="2026-11-15")
+    sandbox.genesys.polls_until_complete = 0
+    waits: dict[str, Any] = {"genesys_poll_initial_seconds": 5, "genesys_poll_max_seconds": 60}
+    done = run(sandbox.config, select=[ORGANIZATION], start_date="2026-11-15", **waits)
+    assert 4 < sum(done.waits) < 6
     waiting = [state for state in done.states if state["bookmarks"].get(ORGANIZATION, {}).get("executions")]
     assert len(waiting) == 1
     first_row = next(place for place, message in enumerate(done.messages) if message["type"] == "RECORD")
     assert done.messages.index({"type": "STATE", "value": waiting[0]}) < first_row
     assert "executions" not in done.state["bookmarks"][ORGANIZATION]
+
+
+def test_an_execution_that_is_submitted_anew_stands_in_a_state_line_within_seconds_too(sandbox: Sandbox) -> None:
+    sandbox.genesys.polls_until_complete = 0
+    sandbox.fault("genesys.organization_results", "query_status", word="Failed")
+    waits: dict[str, Any] = {"genesys_poll_initial_seconds": 4, "genesys_poll_max_seconds": 60}
+    done = run(sandbox.config, select=[ORGANIZATION], start_date="2026-11-15", **waits)
+    assert 7 < sum(done.waits) < 9
+    types = [message["type"] for message in done.messages]
+    states = [message["value"] for message in done.messages[: types.index("RECORD")] if message["type"] == "STATE"]
+    told = [state["bookmarks"][ORGANIZATION].get("executions", []) for state in states]
+    assert len({execution["execution_id"] for executions in told for execution in executions}) == 2
 
 
 def test_a_run_from_that_line_polls_the_execution_and_submits_none(sandbox: Sandbox) -> None:

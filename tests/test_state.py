@@ -199,6 +199,41 @@ def test_an_abandoned_run_leaves_the_old_bookmark_and_what_single_partitions_hav
     assert state == {"replication_key": "used_on", VALUE: OLD, "partitions": [exception("p2", OLD)]}
 
 
+def test_an_earlier_end_lets_go_of_an_interrupted_run_and_claims_nothing_beyond_what_was_read() -> None:
+    state: dict[str, Any] = {VALUE: MIDDLE, "pass": {"after": "p1", "bound": NEW, "latest": NEW, "scope": None}}
+    marks = bookmarks(state)
+    marks.begin(MIDDLE)
+    assert marks.interrupted == ("", MIDDLE)
+    marks.complete({"p1", "p2"})
+    assert state == {"replication_key": "used_on", VALUE: MIDDLE}
+
+
+def test_a_pass_over_an_incomplete_list_leaves_no_trace_but_what_single_partitions_have() -> None:
+    state: dict[str, Any] = {VALUE: OLD}
+    marks = bookmarks(state)
+    marks.begin(BOUND, whole=False)
+    marks.finish("p2", NEW)
+    marks.progress("p3", MIDDLE)
+    assert state == {"replication_key": "used_on", VALUE: OLD, "partitions": [exception("p3", MIDDLE)]}
+
+
+def test_a_pass_over_an_incomplete_list_leaves_an_interrupted_one_as_it_is() -> None:
+    interrupted = {"after": "p1", "bound": MIDDLE, "latest": OLD, "scope": None}
+    state: dict[str, Any] = {"pass": dict(interrupted)}
+    marks = bookmarks(state)
+    marks.begin(BOUND, whole=False)
+    marks.finish("p5", NEW)
+    assert state["pass"] == interrupted
+
+
+def test_a_wider_filter_with_nothing_to_read_keeps_the_bookmark() -> None:
+    state: dict[str, Any] = {VALUE: NEW, "scope": ["p1"]}
+    marks = bookmarks(state)
+    marks.begin(BOUND)
+    marks.complete({"p1"})
+    assert state == {"replication_key": "used_on", VALUE: NEW}
+
+
 def test_a_filter_stands_in_the_state_and_brings_in_partitions_from_their_start() -> None:
     state: dict[str, Any] = {}
     narrow = bookmarks(state, scope=["p2", "p1"])

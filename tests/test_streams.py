@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -88,6 +89,11 @@ def test_nothing_is_asked_twice_and_nothing_is_refused(whole: Whole) -> None:
     )
     assert not [request for request, times in asked.items() if times > 1]
     assert not [seen for seen in sandbox.requests if seen.status >= 400 or not seen.authorization_ok]
+
+
+def test_no_thread_of_a_run_outlives_it(whole: Whole) -> None:
+    assert whole[1].counts
+    assert not [thread.name for thread in threading.enumerate() if thread.name.endswith("-worker")]
 
 
 def test_each_vendor_hands_out_one_token(whole: Whole) -> None:

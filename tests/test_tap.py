@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from tap_usage.rest.errors import ReadError
 from tap_usage.sandbox import Sandbox
 from tap_usage.tap import TapUsage
+from tap_usage.vendors.elasticpath import Promotions
 from tests.command import complaints, messages, started, tap, written
+from tests.running import ImpatientTap
 from tests.truth import STREAMS, TRUTH
 
 SETTINGS = TapUsage.config_jsonschema["properties"]
@@ -215,6 +218,18 @@ def test_no_settings_at_all_are_told_which_there_could_be(tmp_path: Path) -> Non
     assert done.returncode == 1
     assert all(vendor in done.stderr for vendor in ("pingone_", "genesys_", "demandbase_", "elasticpath_"))
     assert "Traceback" not in done.stderr
+
+
+def test_a_failure_that_is_told_twice_is_one_line() -> None:
+    tap_in_here = ImpatientTap(config=ONE_VENDOR)
+    stream = tap_in_here.stream_of(Promotions)
+    for _ in range(2):
+        tap_in_here.failed(stream, "promotion_id=p1", ReadError("it broke"))
+    tap_in_here.failed(stream, "", ValueError("hunter2"))
+    assert tap_in_here.failures == [
+        "elasticpath: elasticpath_promotions: promotion_id=p1: it broke",
+        "elasticpath: elasticpath_promotions: unexpected ValueError, please report it (LOGLEVEL=DEBUG shows where)",
+    ]
 
 
 def test_settings_come_from_the_environment(sandbox: Sandbox, tmp_path: Path) -> None:

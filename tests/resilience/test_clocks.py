@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 from singer_sdk.exceptions import ConfigValidationError
@@ -162,12 +163,12 @@ def test_demandbase_is_asked_for_whole_periods_with_their_last_one_named(
     now: str, start: str, period: str, span: int, expected: list[tuple[str, str]]
 ) -> None:
     with Sandbox(now=now) as sandbox:
-        settings = {"demandbase_period": period, "demandbase_window_periods": span, "start_date": start}
+        settings: dict[str, Any] = {"demandbase_period": period, "demandbase_window_periods": span, "start_date": start}
         done = run(sandbox.config, select=[PERIODS], **settings)
         ranges = [(seen.query["start"], seen.query["end"]) for seen in sandbox.requests if "start" in seen.query]
     assert done.code == 0
     assert sorted(ranges) == expected
-    assert done.bookmark(PERIODS)[: len(expected[-1][1])] == expected[-1][1]
+    assert str(done.bookmark(PERIODS)).startswith(expected[-1][1])
 
 
 def test_a_start_in_the_future_reads_nothing_until_it_comes() -> None:

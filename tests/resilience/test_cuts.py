@@ -54,6 +54,19 @@ def test_a_run_that_ends_after_any_line_is_made_up_for_by_the_next(world: World,
         assert (figures.lost, figures.doubled) == (0, 0), f"after {lines} lines"
 
 
+def test_nor_does_it_matter_when_every_record_is_worked_on(world: World) -> None:
+    streams = streams_of("elasticpath")
+    maps = {"stream_maps": {"elasticpath_promotion_usages": {"code": "code"}}}
+    whole = Target()
+    assert run(world.config | maps, whole, select=streams) == 0
+    for lines in range(1, whole.lines, 5):
+        target = Target()
+        assert run(world.config | maps, target, lines=lines, loaded=False, select=streams) is None
+        assert run(world.config | maps, target, select=streams) == 0
+        figures = world.compare(target, streams)
+        assert (figures.lost, figures.doubled) == (0, 0), f"after {lines} lines"
+
+
 @pytest.mark.parametrize("change", CHANGES)
 def test_nor_does_it_matter_what_happens_until_the_next_run(change: str) -> None:
     for lines in range(10 + 3 * len(change), 260, 70):
@@ -106,3 +119,35 @@ def test_a_kill_has_one_partition_read_again_at_most_from_its_last_value_on(worl
             again[stream] += len(target.again[stream])
     assert set(again) == set(INCREMENTAL)
     assert min(again.values()) > 0
+
+
+SNAPSHOTS = {
+    "pingone_issuance_rule_usage_counts": ("issuance_rule_id", "issued"),
+    "demandbase_credits": ("accountId", "consumedCredits"),
+}
+
+
+def check_deltas(target: Target, stream: str) -> int:
+    """Check that what a counter grew by day by day adds up to what it grew by. Return how many snapshots there are."""
+    identity, counter = SNAPSHOTS[stream]
+    histories: dict[str, list[Row]] = {}
+    for row in sorted(target.held(stream), key=lambda row: str(row["observed_at"])):
+        histories.setdefault(row[identity], []).append(row)
+    for history in histories.values():
+        assert history[0][f"{counter}_delta"] is None
+        assert [row["delta_since"] for row in history[1:]] == [row["observed_at"] for row in history[:-1]]
+        growth = sum(row[f"{counter}_delta"] for row in history[1:])
+        assert growth == history[-1][counter] - history[0][counter] > 0
+    return len(target.held(stream))
+
+
+def test_deltas_of_snapshots_add_up_however_often_a_run_was_killed() -> None:
+    streams = (*streams_of("pingone"), "demandbase_credits")
+    with Sandbox(now=NOW) as sandbox:
+        world, target = World(sandbox), Target()
+        assert run(world.config, target, select=streams) == 0
+        for lines in range(1, 40):
+            world.change("day" if lines % 3 else "hours")
+            run(world.config, target, lines=lines, loaded=False, select=streams)
+        assert run(world.config, target, select=streams) == 0
+        assert sum(check_deltas(target, stream) for stream in SNAPSHOTS) > 50

@@ -121,9 +121,8 @@ def test_an_execution_that_is_forgotten_for_ever_fails_in_bounds(world: World) -
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_failed_query_is_submitted_again_in_the_same_run(world: World, times: int) -> None:
-    one = {"genesys_window_days": 31}
     world.sandbox.fault("genesys.organization_results", "query_status", times=times, word="Failed")
-    done = organization(world, **one)
+    done = organization(world, genesys_window_days=31)
     assert done.code == 0
     assert submitted(world) == 1 + times
     assert len(done.rows(ORGANIZATION)) == len(world.truth(ORGANIZATION))
@@ -199,7 +198,9 @@ def test_a_status_that_nobody_knows_is_a_failure_that_names_it(world: World) -> 
 def test_a_submission_stands_in_a_state_line_within_seconds(world: World) -> None:
     world.sandbox.genesys.polls_until_complete = 10**6
     quiet = {name: value for name, value in world.config.items() if name.startswith(("genesys", "start"))}
-    with Process(quiet | {"genesys_poll_initial_seconds": 60}) as process:
+    # A large state is written rarely, unless something of it matters.
+    state: dict[str, Any] = {"bookmarks": {"pingone_issuance_rule_usage_counts": {"snapshots": {"x" * 50_000: {}}}}}
+    with Process(quiet | {"genesys_poll_initial_seconds": 60}, state) as process:
         stands = lambda: any(b'"execution_id"' in line for line in process.lines if b'"STATE"' in line)  # noqa: E731
         assert process.reach(stands)
         came = time.monotonic()

@@ -183,6 +183,25 @@ def test_pages_before_the_one_that_fails_stand_and_are_not_read_again(sandbox: S
     assert len(ids) - len(set(ids)) <= 1
 
 
+def test_a_partition_that_failed_before_the_run_was_killed_is_read_by_the_next_one(sandbox: Sandbox) -> None:
+    world, target = World(sandbox), Target()
+    sandbox.fault("elasticpath.usages", "forbidden", times=None, where={"promotion_id": "promotion-2"})
+    for lines in range(40, 200, 5):
+        target = Target()
+        run(world.config, target, lines=lines, loaded=False)
+        if part(target).get("pass", {}).get("after", "") >= "promotion-4":
+            break
+    assert part(target)["pass"]["after"] == "promotion-4"
+    sandbox.clear_faults()
+    assert run(world.config, target) == 0
+    assert "promotion-2" in {row["promotion_id"] for row in target.held("elasticpath_promotion_usages")}
+
+
+def part(target: Target) -> dict[str, Any]:
+    found: dict[str, Any] = target.state.get("bookmarks", {}).get("elasticpath_promotion_usages", {})
+    return found
+
+
 def run_one(world: World, state: dict[str, Any]) -> Run:
     config = world.config | {"elasticpath_promotion_ids": ["promotion-5"], "max_concurrency": 1}
     return read(config, state=state, select=["elasticpath_promotion_usages"])

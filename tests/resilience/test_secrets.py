@@ -208,7 +208,7 @@ def credentials(world: World, vendor: str) -> tuple[str, ...]:
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_credentials_of_a_vendor_go_to_no_other_origin(world: World, vendor: str, kind: str) -> None:
     other = world.sandbox.url("demandbase api" if vendor != "demandbase" else "genesys api")
-    details = {"url": other} if kind == "next_elsewhere" else {"location": f"{other}/stolen"}
+    details: dict[str, Any] = {"url": other} if kind == "next_elsewhere" else {"location": f"{other}/stolen"}
     if kind != "nothing" and (vendor, kind) != ("demandbase", "next_elsewhere"):
         world.sandbox.fault(f"{vendor}.*", kind, times=None, **details)
     run(world.config, max_retries=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -102,6 +103,22 @@ def test_a_vendor_that_ignores_the_sort_has_its_rows_emitted_but_not_bookmarked(
     check_recovery(sandbox, done)
 
 
+@pytest.mark.parametrize("missing", [1, 3, 6])
+def test_an_answer_that_begins_behind_the_row_it_was_asked_from_hides_nothing(sandbox: Sandbox, missing: int) -> None:
+    numbers = itertools.count()
+
+    def page(rows: list[Row], offset: int, limit: int) -> list[Row]:
+        number = next(numbers)
+        if number == 1:
+            return rows[-limit:]
+        return rows[offset + missing * (number == 2) :][:limit]
+
+    answer(sandbox, page)
+    done = read(sandbox, max_concurrency=1)
+    assert done.code == 0
+    assert sorted(ids(done)) == sorted(held(sandbox))
+
+
 @pytest.mark.parametrize("after", [1, 2, 3])
 @pytest.mark.parametrize("concurrency", [1, 8])
 def test_a_page_that_answers_every_question_is_found_out(sandbox: Sandbox, concurrency: int, after: int) -> None:
@@ -125,7 +142,7 @@ def test_one_odd_page_costs_requests_and_nothing_else(sandbox: Sandbox, kind: st
 
 @pytest.mark.parametrize("kind", ["total_missing", "pagination_meta", "total_lower_bound"])
 def test_pages_and_totals_that_say_little_are_enough(sandbox: Sandbox, kind: str) -> None:
-    details = {"total": 5} if kind == "total_lower_bound" else {}
+    details: dict[str, Any] = {"total": 5} if kind == "total_lower_bound" else {}
     sandbox.fault("elasticpath.*", kind, times=None, **details)
     done = read(sandbox)
     assert done.code == 0
@@ -259,7 +276,7 @@ def test_thirty_thousand_rows_of_one_time_are_a_named_failure_that_harms_nobody(
 def test_links_in_a_circle_or_to_elsewhere_are_named_failures(operation: str, stream: str, kind: str) -> None:
     with Sandbox(now=NOW) as sandbox:
         sandbox.pingone.page_size = 1
-        details = {"url": sandbox.url("demandbase api")} if kind == "next_elsewhere" else {}
+        details: dict[str, Any] = {"url": sandbox.url("demandbase api")} if kind == "next_elsewhere" else {}
         sandbox.fault(operation, kind, times=None, **details)
         done = run(sandbox.config)
         assert done.code == 1

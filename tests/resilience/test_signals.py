@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import signal
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +19,7 @@ from hypothesis import strategies as st
 
 from tap_usage.sandbox import Sandbox
 from tests.conftest import NOW
-from tests.resilience.process import Process
+from tests.resilience.process import ROOT, Process
 from tests.resilience.target import Target
 from tests.resilience.trials import settle
 from tests.resilience.violence import at_request
@@ -94,3 +101,38 @@ def test_a_second_signal_ends_a_process_at_once(sandbox: Sandbox) -> None:
         process.send(signal.SIGINT)
         assert process.wait() == CODES[signal.SIGINT]
         assert process.seconds < LONGEST_SECONDS
+
+
+def wait_until_full(pipe: int, size: int) -> None:
+    """Wait until a pipe is so full that its writer has to wait."""
+    until = time.monotonic() + 30
+    while int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, b"\0\0\0\0"), sys.byteorder) < size:
+        assert time.monotonic() < until
+        os.sched_yield()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a pipe be made small")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_signal_while_the_target_is_busy_loses_no_line(sandbox: Sandbox, unbuffered: str, tmp_path: Path) -> None:
+    world, target = World(sandbox), Target()
+    (tmp_path / "config.json").write_text(json.dumps(world.config))
+    command = [sys.executable, "-m", "tap_usage", "--config", "config.json"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered}
+    with subprocess.Popen(  # noqa: S603 - the tap itself
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=tmp_path, env=environment
+    ) as process:
+        assert process.stdout
+        size = fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        wait_until_full(process.stdout.fileno(), size)
+        process.send_signal(signal.SIGTERM)
+        lines = process.stdout.read().splitlines(keepends=True)
+    assert process.returncode == CODES[signal.SIGTERM]
+    target.begin()
+    for line in lines:
+        assert line.endswith(b"\n")
+        target.take(json.loads(line))
+    target.end(loaded=False)
+    assert json.loads(lines[-1])["type"] == "STATE"
+    settle(world, target)
+    figures = world.compare(target)
+    assert (figures.lost, figures.doubled) == (0, 0)

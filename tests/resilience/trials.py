@@ -18,6 +18,7 @@ from tests.resilience.world import CHANGES, Figures, World
 from tests.running import ImpatientTap
 
 Draw = Callable[[int, int], int]
+Details = tuple[tuple[str, Any], ...]
 
 
 class Killed(BaseException):
@@ -89,7 +90,7 @@ class Misbehaviour:
     kind: str
     times: int | None
     after: int
-    details: tuple[tuple[str, object], ...] = ()
+    details: Details = ()
 
     def put(self, sandbox: Sandbox) -> Fault:
         """Have it happen. A list that begins in its middle cannot be told from a short one, so it never does."""
@@ -129,7 +130,7 @@ class Account:
     figures: Figures = field(default_factory=Figures)
 
 
-ANY = (
+ANY: tuple[tuple[str, Details], ...] = (
     ("status", (("status", 500),)),
     ("status", (("status", 503), ("retry_after_seconds", 0))),
     ("status", (("status", 429), ("retry_after_seconds", 1))),
@@ -149,7 +150,7 @@ ANY = (
     ("deep_json", ()),
 )
 OPERATIONS = ("*", "pingone.*", "genesys.*", "demandbase.*", "elasticpath.*", "*.token", "*_results", "*_submit")
-ODD = (
+ODD: tuple[tuple[str, str, Details], ...] = (
     ("*", "expiry_missing", ()),
     ("genesys.*", "query_status", (("word", "Failed"),)),
     ("genesys.*", "query_status", (("word", "Odd"),)),

@@ -99,7 +99,7 @@ class World:
             )
 
     def _fill_demandbase(self) -> None:
-        sources = [{"api": "NEWS", "per_day": 8}, {"api": None, "per_day": 30}, {"api": None, "per_day": 5}]
+        sources: list[Row] = [{"api": "NEWS", "per_day": 8}, {"api": None, "per_day": 30}, {"api": None, "per_day": 5}]
         self.sandbox.demandbase.ledger.sources.extend(sources)
 
     def _fill_elasticpath(self) -> None:
