@@ -14,7 +14,7 @@ install := bin/python -m pip install --quiet --disable-pip-version-check --const
 # The simulated vendors are on this machine, whatever proxy is set.
 export no_proxy := 127.0.0.1,$(or $(no_proxy),$(NO_PROXY))
 
-.PHONY: help setup lint test demo bench constraints clean
+.PHONY: help setup lint test demo bench soak constraints clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -48,6 +48,9 @@ demo: .venv/.ready .venv-meltano/.ready ## Run Meltano twice against the simulat
 
 bench: .venv/.ready ## Measure the tap, other tools beside it
 	.venv/bin/python -m benchmarks
+
+soak: .venv/.ready ## Kill, signal and disturb the tap at random for five minutes
+	.venv/bin/python -m tests.resilience.soak
 
 constraints: .venv/.ready ## Resolve all pinned versions afresh
 	.venv/bin/python constraints/renew.py
