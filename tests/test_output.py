@@ -25,11 +25,13 @@ class Pipe:
         self.buffer = self
         self.writes: list[bytes] = []
         self.broken = False
+        self.most = 10**9
 
-    def write(self, lines: bytes) -> None:
+    def write(self, lines: bytes) -> int:
         if self.broken:
             raise BrokenPipeError
-        self.writes.append(bytes(lines))
+        self.writes.append(bytes(lines[: self.most]))
+        return len(self.writes[-1])
 
     def flush(self) -> None: ...
 
@@ -76,6 +78,15 @@ def test_rows_without_a_version_have_none(pipe: Pipe) -> None:
     writer.write_records("s", [{"a": 1}])
     writer.flush()
     assert "version" not in pipe.messages[0]
+
+
+def test_a_pipe_that_takes_a_part_only_gets_the_rest_too(pipe: Pipe) -> None:
+    pipe.most = 1000
+    writer = BufferedWriter()
+    writer.write_records("s", ROWS)
+    writer.flush()
+    assert [message["record"] for message in pipe.messages] == ROWS
+    assert len(pipe.writes) > 10
 
 
 def test_a_target_that_is_gone_has_an_exception_of_its_own(pipe: Pipe) -> None:
