@@ -27,7 +27,7 @@ from typing import Any
 from singer_sdk import typing as th
 
 from tap_usage.rest.auth import TokenRequest
-from tap_usage.rest.connection import Host
+from tap_usage.rest.host import Host
 from tap_usage.rest.paging import NextLink
 from tap_usage.settings import Required
 from tap_usage.streams import UsageStream

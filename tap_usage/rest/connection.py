@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -14,11 +14,11 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import msgspec
 import requests
 from urllib3 import BaseHTTPResponse
-from urllib3.exceptions import HTTPError, NewConnectionError, SSLError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, SSLError
 from urllib3.util import parse_url
 
 from tap_usage.rest import transport
-from tap_usage.rest.auth import TokenAuth, TokenRequest
+from tap_usage.rest.auth import TokenAuth
 from tap_usage.rest.clock import Clock
 from tap_usage.rest.errors import (
     LONGEST_WAIT_SECONDS,
@@ -33,12 +33,14 @@ from tap_usage.rest.errors import (
     waits,
     word,
 )
+from tap_usage.rest.host import Host
 from tap_usage.rest.throttle import Throttle
 from tap_usage.rest.transport import Transport, origin_of
 
 LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
 LARGEST_ERROR_BYTES = 64 * 1024
 BLIND_REPEATS = 1
+OUTAGE_SECONDS = 900.0
 
 # urllib3 logs query strings at DEBUG and URLs at WARNING.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
@@ -87,52 +89,6 @@ class Answer:
     tries: int = 1
 
 
-@dataclass(frozen=True)
-class ErrorFields:
-    """Where a vendor's error bodies and headers name code, description and correlation id (dotted paths)."""
-
-    code: tuple[str, ...] = ("error",)
-    text: tuple[str, ...] = ("error_description",)
-    correlation: tuple[str, ...] = ()
-    header: str = ""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """Response headers that tell how much of a rate limit is used up; `reset` is in seconds."""
-
-    used: str
-    allowed: str
-    reset: str
-
-
-@dataclass(frozen=True)
-class Host:
-    """The data sheet of a connection.
-
-    Attributes:
-        name: the vendor, as log lines and failures call it.
-        url: base URL of the API; paths are below it.
-        token: how to get a token.
-        headers: sent with every API request.
-        token_header: where the token goes, and what stands before it.
-        rules: the vendor's rows of the error table.
-        errors: where its error bodies name things.
-        budget: its rate limit headers, if it has any.
-        per_second: requests per second at most, 0 for no limit.
-    """
-
-    name: str
-    url: str
-    token: TokenRequest
-    headers: Mapping[str, str] = field(default_factory=lambda: {"Accept": "application/json"})
-    token_header: tuple[str, str] = ("Authorization", "Bearer ")
-    rules: Iterable[Rule] = ()
-    errors: ErrorFields = ErrorFields()
-    budget: Budget | None = None
-    per_second: float = 0.0
-
-
 @dataclass(frozen=True, slots=True)
 class Wire:
     """A request as it is sent."""
@@ -141,6 +97,11 @@ class Wire:
     url: str
     headers: dict[str, str]
     body: bytes | str | None = None
+
+    @property
+    def where(self) -> str:
+        """Method and path, for log lines: without the query."""
+        return f"{self.method} /{self.url.split('/', 3)[-1].partition('?')[0]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +128,14 @@ FINAL = Rule((), Verdict.FAIL, "")
 class Connection:
     """Sends requests to one vendor until they succeed or have failed for good. Safe for many threads.
 
+    A vendor that has been down for a quarter of an hour does not hold the run for hours: when a request has failed for
+    good then, each further one is tried only once, until one succeeds.
+
     Args:
         host: the vendor's data sheet.
         clock: time and waiting.
         max_concurrency: requests in flight.
-        timeout_seconds: for connecting, for each read, and for the whole of one answer.
+        timeout_seconds: for connecting, for the head of one answer, and for its body.
         max_tries: tries of one request.
         user_agent: the `User-Agent` header.
     """
@@ -200,6 +164,9 @@ class Connection:
         self._prefix = self._base.path.rstrip("/")
         self._first: tuple[datetime, timedelta] | None = None
         self._first_lock = threading.Lock()
+        self._failing_since: float | None = None
+        self._down = False
+        self._renewed_in_vain = False
 
     def close(self) -> None:
         """Close idle connections."""
@@ -274,29 +241,50 @@ class Connection:
             token = auth.token() if auth else ""
             outcome = self._once(replace(wire, headers=wire.headers | auth.header(token)) if auth else wire, request)
             if isinstance(outcome, Answer):
+                self._renewed_in_vain = False
+                self._is_up()
                 return replace(outcome, tries=tries)
             rule, wanted = outcome.rule, outcome.wait
             failure = replace(outcome.failure, tries=tries)
-            if rule.verdict is Verdict.RENEW and auth and not renewed:
+            if rule.verdict is Verdict.RENEW and auth and not renewed and not self._renewed_in_vain:
                 renewed = True
                 auth.invalidate(token)
                 continue
-            blind += outcome.lost and not request.repeatable
-            seconds = max(wanted or pause, rule.at_least_seconds)
-            if rule.verdict is not Verdict.RETRY or tries >= self._max_tries or blind > BLIND_REPEATS:
+            if rule.verdict is not Verdict.RETRY:
+                self._renewed_in_vain |= renewed and rule.verdict is Verdict.RENEW
+                self._is_up()
                 raise failure
-            if seconds > LONGEST_WAIT_SECONDS:
-                raise replace(failure, advice=f"the vendor asks to wait {seconds:.0f} seconds; run again after that")
-            logger.warning("%s: %s; next try in %.1f s", self.host.name, failure.happened, seconds)
-            if rule.pause or wanted is not None:
+            if wanted and wanted > LONGEST_WAIT_SECONDS:
+                raise replace(failure, advice=f"the vendor asks to wait {wanted:.0f} seconds; run again after that")
+            seconds = max(wanted or pause, rule.at_least_seconds)
+            pauses = rule.pause or wanted is not None
+            if pauses:
                 self.throttle.pause(seconds)
-            else:
+            blind += outcome.lost and not request.repeatable
+            if self._is_enough(tries) or blind > BLIND_REPEATS:
+                raise failure
+            logger.warning("%s: %s; next try in %.1f s", self.host.name, failure.happened, seconds)
+            if not pauses:
                 self.clock.wait(seconds)
         raise AssertionError  # pragma: no cover - waits() never ends
 
+    def _is_up(self) -> None:
+        self._failing_since = None
+        self._down = False
+
+    def _is_enough(self, tries: int) -> bool:
+        """Take note of a failed try; return whether it was the last one of its request."""
+        now, since = self.clock.monotonic(), self._failing_since
+        if since is None:
+            since = self._failing_since = now
+        if tries < self._max_tries and not self._down:
+            return False
+        self._down |= now - since >= OUTAGE_SECONDS
+        return True
+
     def _once(self, wire: Wire, request: Request) -> Answer | Trouble:
         self.throttle.take()
-        where = f"{wire.method} /{wire.url.split('/', 3)[-1].partition('?')[0]}"
+        where = wire.where
         status = None
         clock = self.clock
         try:
@@ -309,10 +297,10 @@ class Connection:
             if isinstance(error, SSLError) and status is None and "EOF" not in repr(error):
                 advice = "the certificate could not be verified: check the URL, the proxy and REQUESTS_CA_BUNDLE"
                 return Trouble(RequestError(where, None, advice, "TLS failure"), FINAL)
-            problem = _network_problem(error)
+            problem = transport.problem_of(error)
             if status:
                 problem = f"answer broke off ({problem})"
-            lost = not isinstance(error, NewConnectionError)
+            lost = not isinstance(error, ConnectTimeoutError)  # refused connections are among them
             return Trouble(RequestError(where, status, AGAIN.advice, problem), AGAIN, lost=lost)
         if status >= 300:  # noqa: PLR2004 - not a success
             return self._refused(where, response, content)
@@ -371,21 +359,3 @@ def _date(response: BaseHTTPResponse) -> datetime | None:
         return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
-
-
-def _network_problem(error: Exception) -> str:
-    """Return the kind of a network error; its text may quote URLs and is left out."""
-    text = repr(error)
-    for mark, problem in (
-        ("NameResolution", "host name not found"),
-        ("NewConnectionError", "connection refused"),
-        ("ProxyError", "proxy failed"),
-        ("Timeout", "no answer in time"),
-        ("ConnectionReset", "connection reset"),
-        ("RemoteDisconnected", "connection closed without an answer"),
-        ("IncompleteRead", "connection closed in the middle"),
-        ("SSLEOF", "connection closed in the TLS handshake"),
-    ):
-        if mark in text:
-            return problem
-    return f"network error {type(error).__name__}"

@@ -6,11 +6,15 @@ which costs more than the request itself. What it decides is kept here, what it 
 
 from __future__ import annotations
 
+import io
 import os
+import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import cast
+from http.client import HTTPResponse
+from time import monotonic
+from typing import Any, cast
 
 from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
@@ -40,6 +44,50 @@ class Route:
     pool: HTTPConnectionPool
     whole_urls: bool
     headers: Mapping[str, str]
+
+
+class _Punctual(io.RawIOBase):
+    """What a socket receives, until a deadline."""
+
+    def __init__(self, received: io.RawIOBase, sock: socket.socket) -> None:
+        self._received = received
+        self._sock = sock
+        self._timeout = sock.gettimeout()
+        self._until = monotonic() + self._timeout if self._timeout else None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - a buffer
+        if self._until is not None:
+            left = self._until - monotonic()
+            if left <= 0:
+                raise TimeoutError("the head drips")
+            self._sock.settimeout(left)
+        return cast("int | None", self._received.readinto(buffer))
+
+    def close(self) -> None:
+        self._received.close()
+        super().close()
+
+    def relax(self) -> None:
+        """Forget the deadline."""
+        self._until = None
+        self._sock.settimeout(self._timeout)
+
+
+class PunctualResponse(HTTPResponse):
+    """An answer whose whole head has to be there in time: the library bounds only the wait for each piece of it."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as the library has it
+        super().__init__(sock, *args, **kwargs)
+        self._punctual = _Punctual(self.fp.detach(), sock)
+        self.fp = io.BufferedReader(self._punctual)
+
+    def begin(self) -> None:
+        """Read the head."""
+        super().begin()
+        self._punctual.relax()
 
 
 class Transport(HTTPAdapter):
@@ -91,11 +139,12 @@ class Transport(HTTPAdapter):
             prepared = PreparedRequest()
             prepared.prepare(method="GET", url=origin)
             proxies = get_environ_proxies(origin)
-            pool = self.get_connection_with_tls_context(prepared, self._verify, proxies)
+            pool = cast("HTTPConnectionPool", self.get_connection_with_tls_context(prepared, self._verify, proxies))
             self.cert_verify(pool, origin, self._verify, None)  # type: ignore[no-untyped-call]
+            pool.ConnectionCls = type("Connection", (pool.ConnectionCls,), {"response_class": PunctualResponse})
             proxy = select_proxy(origin, proxies)
             plain = bool(proxy) and origin.startswith("http://") and not str(proxy).startswith("socks")
-            route = Route(cast("HTTPConnectionPool", pool), plain, self.proxy_headers(proxy) if proxy and plain else {})
+            route = Route(pool, plain, self.proxy_headers(proxy) if proxy and plain else {})
             return self._routes.setdefault(origin, route)
 
 
@@ -136,3 +185,21 @@ def _read(
             raise ReadTimeoutError(None, None, "the body drips")  # type: ignore[arg-type]
         check()
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def problem_of(error: Exception) -> str:
+    """Return the kind of a network error; its text may quote URLs and is left out."""
+    text = repr(error)
+    for mark, problem in (
+        ("NameResolution", "host name not found"),
+        ("NewConnectionError", "connection refused"),
+        ("ProxyError", "proxy failed"),
+        ("Timeout", "no answer in time"),
+        ("ConnectionReset", "connection reset"),
+        ("RemoteDisconnected", "connection closed without an answer"),
+        ("IncompleteRead", "connection closed in the middle"),
+        ("SSLEOF", "connection closed in the TLS handshake"),
+    ):
+        if mark in text:
+            return problem
+    return f"network error {type(error).__name__}"

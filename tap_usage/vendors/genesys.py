@@ -9,8 +9,9 @@ from singer_sdk import typing as th
 
 from tap_usage.progress import Unit
 from tap_usage.rest.auth import TokenRequest
-from tap_usage.rest.connection import Budget, ErrorFields, Host, Request
+from tap_usage.rest.connection import Request
 from tap_usage.rest.errors import Rule, Verdict
+from tap_usage.rest.host import Budget, ErrorFields, Host
 from tap_usage.rest.paging import NextLink
 from tap_usage.rest.polling import Execution
 from tap_usage.settings import Required, number, secret, text, texts, whole

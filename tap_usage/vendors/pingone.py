@@ -8,7 +8,7 @@ from typing import Any
 from singer_sdk import typing as th
 
 from tap_usage.rest.auth import TokenRequest
-from tap_usage.rest.connection import ErrorFields, Host
+from tap_usage.rest.host import ErrorFields, Host
 from tap_usage.rest.paging import NextLink, SinglePage
 from tap_usage.settings import Required, number, secret, text, texts
 from tap_usage.snapshots import Counters

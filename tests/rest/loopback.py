@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from tap_usage.rest.auth import TokenRequest
-from tap_usage.rest.connection import Connection, Host
+from tap_usage.rest.connection import Connection
+from tap_usage.rest.host import Host
 from tests.running import ImpatientClock
 
 TLS_RECORD = b"\x16"

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tap_usage.rest.connection import Budget, Request
+from tap_usage.rest.connection import Request
+from tap_usage.rest.host import Budget
 from tests.rest.loopback import Loopback, Reply, connect, reply
 from tests.running import ImpatientClock
 

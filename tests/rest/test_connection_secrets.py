@@ -9,8 +9,9 @@ import traceback
 import pytest
 
 from tap_usage.rest.auth import TokenRequest
-from tap_usage.rest.connection import Connection, ErrorFields, Host, Request
+from tap_usage.rest.connection import Connection, Request
 from tap_usage.rest.errors import ReadError
+from tap_usage.rest.host import ErrorFields, Host
 from tap_usage.rest.paging import rows_at
 from tests.rest.loopback import Heard, Loopback, Reply, reply
 from tests.running import ImpatientClock

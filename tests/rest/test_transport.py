@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from tap_usage.rest.connection import Request
 from tap_usage.rest.errors import RequestError
+from tests.rest.faults import GOOD, HEAD, ROWS
 from tests.rest.loopback import TOKEN, Heard, Loopback, Reply, connect, in_turn, reply
 from tests.running import ImpatientClock
 
@@ -137,3 +139,49 @@ def test_a_redirect_of_the_token_request_is_not_followed() -> None:
     ):
         connect(server.origin).send(Request("/rows"))
     assert other.connections == 0
+
+
+HEADS = {
+    "a status line": [b"H"] + [b"T"] * 1000,
+    "a header": [b"HTTP/1.1 200 OK\r\nX: "] + [b"x"] * 1000,
+    "headers": [b"HTTP/1.1 200 OK\r\n"] + [b"X: x\r\n"] * 90,
+    "answers that say to go on": [b"HTTP/1.1 100 Continue\r\n\r\n"] * 1000,
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+@pytest.mark.parametrize("secured", [False, True], ids=["plain", "TLS"])
+def test_a_head_that_drips_is_cut_off_at_the_timeout(
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    secured: bool,  # noqa: FBT001 - a case
+) -> None:
+    enough = threading.Event()
+
+    def drops() -> Iterator[bytes]:
+        for drop in HEADS[name]:
+            if enough.wait(0.05):
+                return
+            yield drop
+
+    context = None
+    if secured:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(PEM))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(PEM)
+    with Loopback(in_turn(lambda _: Reply(drops()), GOOD), tls=context) as server:
+        answer = connect(server.origin, timeout_seconds=0.3).send(ROWS)
+        enough.set()
+    assert answer.tries == 2
+
+
+def test_a_body_may_take_its_time_after_a_slow_head() -> None:
+    half = threading.Event()
+
+    def drops() -> Iterator[bytes]:
+        for piece in (HEAD[:9], HEAD[9:], b'{"rows"', b": []}"):
+            half.wait(0.5)
+            yield piece
+
+    with Loopback(lambda _: Reply(drops())) as server:
+        assert connect(server.origin, timeout_seconds=1.5).send(ROWS).tries == 1

@@ -1,0 +1,55 @@
+"""The data sheet of a connection: where a vendor is, how it names things, and what its refusals mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from tap_usage.rest.auth import TokenRequest
+from tap_usage.rest.errors import Rule
+
+
+@dataclass(frozen=True)
+class ErrorFields:
+    """Where a vendor's error bodies and headers name code, description and correlation id (dotted paths)."""
+
+    code: tuple[str, ...] = ("error",)
+    text: tuple[str, ...] = ("error_description",)
+    correlation: tuple[str, ...] = ()
+    header: str = ""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Response headers that tell how much of a rate limit is used up; `reset` is in seconds."""
+
+    used: str
+    allowed: str
+    reset: str
+
+
+@dataclass(frozen=True)
+class Host:
+    """The data sheet of a connection.
+
+    Attributes:
+        name: the vendor, as log lines and failures call it.
+        url: base URL of the API; paths are below it.
+        token: how to get a token.
+        headers: sent with every API request.
+        token_header: where the token goes, and what stands before it.
+        rules: the vendor's rows of the error table.
+        errors: where its error bodies name things.
+        budget: its rate limit headers, if it has any.
+        per_second: requests per second at most, 0 for no limit.
+    """
+
+    name: str
+    url: str
+    token: TokenRequest
+    headers: Mapping[str, str] = field(default_factory=lambda: {"Accept": "application/json"})
+    token_header: tuple[str, str] = ("Authorization", "Bearer ")
+    rules: Iterable[Rule] = ()
+    errors: ErrorFields = ErrorFields()
+    budget: Budget | None = None
+    per_second: float = 0.0
