@@ -316,6 +316,15 @@ def test_ep21_a_bookmark_keeps_the_precision_of_the_vendors_text(sandbox: Sandbo
     assert len(second.rows(USAGES)) == 2
 
 
+def test_an_end_within_a_millisecond_leaves_out_no_row_before_it(sandbox: Sandbox) -> None:
+    promotion = only(sandbox)
+    for at in ("2026-11-20T10:00:00.123Z", "2026-11-20T10:00:00.124Z"):
+        sandbox.elasticpath.add_usage(promotion, at)
+    done = run(sandbox.config, select=[USAGES], end_date="2026-11-20T10:00:00.123456Z")
+    assert [row["used_on"] for row in done.rows(USAGES)] == ["2026-11-20T10:00:00.123Z"]
+    assert done.bookmark(USAGES) == "2026-11-20T10:00:00.123Z"
+
+
 @pytest.mark.parametrize("told", ["400", 400, None])
 def test_ep22_the_status_of_an_error_is_that_of_http(sandbox: Sandbox, told: object) -> None:
     error = {"title": "Bad Request", **({} if told is None else {"status": told})}

@@ -10,7 +10,7 @@ question, and the reading goes back one page more.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tap_usage.rest.connection import Answer, Request
@@ -116,7 +116,8 @@ class Segment(Reading):
     def _ask(self, offset: int) -> Ask:
         params: dict[str, Any] = {self._spec.limit_param: self._size, self._spec.offset_param: offset}
         if self._spec.order:
-            end = _text(self._end) if self._end else None
+            # In whole milliseconds, rounded up: the rows that this lets in too are left out when they come.
+            end = _text(self._end + timedelta(microseconds=999)) if self._end else None
             params |= self._spec.order.params(self._start, end)
         return Ask(self._request.with_params(**params), tag=(self._segment, offset))
 
