@@ -91,6 +91,13 @@ class Extraction:
             self._executions.clear()
         self._save()
 
+    @property
+    def summary(self) -> str:
+        """How much was emitted of what the vendor said there is, and what it took."""
+        of = f" of {self.expected}" if self.expected is not None else ""
+        gone = f", {self.vanished} vanished" if self.vanished else ""
+        return f"{self.emitted}{of} rows, {self.requests} requests{gone}"
+
     def _events(self, units: Iterator[Unit]) -> Iterator[tuple[Unit, Reading, Page | None]]:
         """Yield pages and ends of readings; write the state in between, count, and report failures."""
         for event in fanout.read(self._workers, ((unit, self._reading(unit)) for unit in units)):

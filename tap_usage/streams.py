@@ -157,11 +157,9 @@ class UsageStream(Stream):
         except Exception as error:  # noqa: BLE001 - one stream must not end the others
             self._tap.listed.setdefault(type(self), ([], False))
             self._tap.failed(self, "", error)
-        of = f" of {extraction.expected}" if extraction.expected is not None else ""
-        gone = f", {extraction.vanished} vanished" if extraction.vanished else ""
-        seconds = self.connection.clock.monotonic() - began
-        summary = "%d%s rows, %d requests%s, %.1f s"
-        self.logger.info(summary, extraction.emitted, of, extraction.requests, gone, seconds)
+        finally:
+            seconds = self.connection.clock.monotonic() - began
+            self._tap.summaries.setdefault(self.name, f"{extraction.summary}, {seconds:.1f} s")
 
     def list_children(self) -> None:
         """Read the rows for the sake of the children only."""

@@ -87,6 +87,7 @@ class TapUsage(Tap):
         self.listed: dict[type[UsageStream], tuple[Contexts, bool]] = {}
         self._listed_again: dict[type[UsageStream], set[str] | None] = {}
         self.failures: list[str] = []
+        self.summaries: dict[str, str] = {}
         self._workers: list[Workers] = []
         super().__init__(**kwargs)
 
@@ -211,7 +212,7 @@ class TapUsage(Tap):
         ctx.exit()
 
     def run(self, *, test: bool = False) -> None:
-        """Extract; the last lines of the log name what failed.
+        """Extract; the last lines of the log sum up each stream and name what failed.
 
         Raises:
             IncompleteError: when something could not be extracted.
@@ -227,16 +228,22 @@ class TapUsage(Tap):
             if not self.config.get("batch_config"):
                 self.write_state(now=True)
             self.message_writer.flush()
+            self._sum_up()
             self.logger.warning("Ended by a signal; the state is written, the next run goes on from there")
             sys.exit(128 + (self.clock.stopping or signal.SIGTERM))
         finally:
             for workers in self._workers:
                 workers.close(0.0 if self.clock.stopping else 1.0)
         self.write_state(now=True)
+        self._sum_up()
         for line in self.failures:
             self.logger.error("%s", line)
         if self.failures:
             raise IncompleteError
+
+    def _sum_up(self) -> None:
+        for name, summary in self.summaries.items():
+            self.streams[name].logger.info(summary)
 
     def listed_again(self, kind: type[UsageStream]) -> set[str] | None:
         """Return the ids a parent stream lists now, asked for once; None when they cannot be had."""
