@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 TYPES: Mapping[str, tuple[type, ...]] = {
@@ -18,23 +18,25 @@ TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 class Drift:
-    """Looks for fields whose type is not what the schema says.
+    """Looks for fields whose type is not what the schema says, or that are missing.
 
     A value that means the same as the declared type is turned into it (`"3"` for an integer, `3` for a string); any
-    other is passed on as it came. Either way there is one warning per field and run, without the value. Fields that the
-    schema does not know are passed on.
+    other is passed on as it came. A promised field that is missing becomes null. Either way there is one warning per
+    field and run, without the value. Fields that the schema does not know are passed on.
 
     Args:
         properties: the `properties` of the stream's JSON Schema.
+        promised: fields that the vendor sends in every row.
         logger: for the warnings.
     """
 
-    def __init__(self, properties: Mapping[str, Any], logger: logging.Logger) -> None:
+    def __init__(self, properties: Mapping[str, Any], promised: Collection[str], logger: logging.Logger) -> None:
         self._allowed = {
             name: {kind for word in _words(definition) for kind in TYPES[word]}
             for name, definition in properties.items()
             if _words(definition)
         }
+        self._promised = frozenset(promised)
         self._logger = logger
         self._told: set[str] = set()
 
@@ -50,15 +52,22 @@ class Drift:
                     for row in group:
                         if type(row[name]) not in allowed:
                             self._settle(row, name)
+            for name in self._promised.difference(names):
+                for row in group:
+                    row[name] = None
+                self._tell(name, "`%s` is missing, the vendor always sent it: null", name)
 
     def _settle(self, row: dict[str, Any], name: str) -> None:
         came, allowed = row[name], self._allowed[name]
         row[name] = _converted(came, allowed)
-        if name not in self._told:
-            self._told.add(name)
-            words = " or ".join(sorted(kind.__name__ for kind in allowed if kind is not type(None)))
-            done = "passed on as it is" if row[name] is came else "converted"
-            self._logger.warning("`%s` came as %s, the schema says %s: %s", name, type(came).__name__, words, done)
+        words = " or ".join(sorted(kind.__name__ for kind in allowed if kind is not type(None)))
+        done = "passed on as it is" if row[name] is came else "converted"
+        self._tell(name, "`%s` came as %s, the schema says %s: %s", name, type(came).__name__, words, done)
+
+    def _tell(self, field: str, warning: str, *words: str) -> None:
+        if field not in self._told:
+            self._told.add(field)
+            self._logger.warning(warning, *words)
 
 
 def _converted(value: Any, allowed: set[type]) -> Any:  # noqa: ANN401 - JSON

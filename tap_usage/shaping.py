@@ -29,7 +29,7 @@ class Shaping:
     def __init__(self, stream: UsageStream, snapshots: Snapshots | None) -> None:
         self._stream = stream
         self._snapshots = snapshots
-        self._drift = Drift(stream.schema["properties"], stream.logger)
+        self._drift = Drift(stream.schema["properties"], stream.promised, stream.logger)
 
     @cached_property
     def _constants(self) -> Row:

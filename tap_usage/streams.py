@@ -74,6 +74,7 @@ class UsageStream(Stream):
         envelope: fields of the answer that every row carries.
         blanks: fields in which the vendor writes "" for nothing.
         secrets: fields that never leave the tap.
+        promised: fields that the vendor sends in every row.
         key_fields: dimensions of `usage_key`, for rows without a key of their own.
         query: settings on which history depends; when they change it is read again.
     """
@@ -94,6 +95,7 @@ class UsageStream(Stream):
     envelope: ClassVar[tuple[str, ...]] = ()
     blanks: ClassVar[tuple[str, ...]] = ()
     secrets: ClassVar[tuple[str, ...]] = ()
+    promised: ClassVar[tuple[str, ...]] = ()
     key_fields: ClassVar[tuple[str, ...]] = ()
     query: ClassVar[tuple[str, ...]] = ()
 

@@ -22,7 +22,7 @@ logger = logging.getLogger("drift")
 
 
 def settled(*rows: dict[str, Any]) -> list[dict[str, Any]]:
-    Drift(PROPERTIES, logger).settle(rows)
+    Drift(PROPERTIES, (), logger).settle(rows)
     return list(rows)
 
 
@@ -88,6 +88,15 @@ def test_only_the_rows_that_drifted_are_changed() -> None:
         {"name": "x", "count": 3},
         {"count": None},
     ]
+
+
+def test_a_promised_field_that_is_missing_becomes_null_and_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    rows: list[dict[str, Any]] = [{"name": "x"}, {"count": 1, "name": "y"}, {"name": "z"}, {"flag": True}]
+    drift = Drift(PROPERTIES, {"count"}, logger)
+    drift.settle(rows)
+    drift.settle([{"name": "later"}])
+    assert [row["count"] for row in rows] == [None, 1, None, None]
+    assert [record.getMessage() for record in caplog.records] == ["`count` is missing, the vendor always sent it: null"]
 
 
 def test_a_run_goes_on_when_a_vendor_changes_the_type_of_a_field(

@@ -116,6 +116,7 @@ class ApiUsage(Account):
     replication_key = "period_start"
     envelope = ("accountId", "accountName", "period")
     key_fields = ("accountId", "period", "date", "api")
+    promised = ("transactions",)
     query = ("demandbase_period",)
 
 
@@ -127,6 +128,7 @@ class Credits(Account):
     primary_keys = ("accountId", "observed_on")
     envelope = ("accountId", "accountName")
     counters = Counters("accountId", ("consumedCredits",))
+    promised = ("allocatedCredits", "consumedCredits")
 
 
 VENDOR = Vendor(

@@ -70,6 +70,7 @@ class Promotions(UsageStream):
     primary_keys = ("id",)
     only = "elasticpath_promotion_ids"
     children = {"promotion_id": "id"}
+    promised = ("name", "enabled")
 
 
 class PromotionUsages(UsageStream):
@@ -83,6 +84,7 @@ class PromotionUsages(UsageStream):
     replication_key = "used_on"
     parent = Promotions
     lookback = "elasticpath_lookback_minutes"
+    promised = ("times_used", "code", "code_id")
 
 
 VENDOR = Vendor(

@@ -26,7 +26,7 @@ DIMENSIONS = {
     "TemplateUri": "templateUri",
     "HttpMethod": "httpMethod",
 }
-
+METRICS: tuple[str, ...] = ("requests", "status200", "status300", "status400", "status429", "status500")
 
 SETTINGS = th.PropertiesList(
     text("genesys_client_id", "Client id of a client-credentials OAuth client"),
@@ -112,6 +112,7 @@ class OAuthClients(UsageStream):
     paging = NextLink(rows="entities", link="nextUri", total="total")
     primary_keys = ("id",)
     secrets = ("secret",)
+    promised = ("name", "authorizedGrantType")
     only = "genesys_oauth_client_ids"
     children = {"oauth_client_id": "id"}
 
@@ -122,6 +123,7 @@ class Usage(UsageStream):
     group_by: ClassVar[str]
     primary_keys = ("usage_key",)
     blanks = ("clientName", *DIMENSIONS.values())
+    promised = METRICS
     tuning = {
         "initial": "genesys_poll_initial_seconds",
         "longest": "genesys_poll_max_seconds",
@@ -134,6 +136,7 @@ class UsageQuery(Usage):
 
     replication_key = "date"
     constants = {"granularity": "genesys_granularity"}
+    promised = (*DIMENSIONS.values(), *METRICS)
     windows = Windows(
         field="date", bucket="genesys_granularity", span="genesys_window_days", lookback="genesys_lookback_days"
     )

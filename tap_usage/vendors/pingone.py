@@ -75,6 +75,7 @@ class Environments(UsageStream):
     only = "pingone_environment_ids"
     children = {"environment_id": "id"}
     barren = ("status", ("DELETE_PENDING",))
+    promised = ("name", "type", "region", "organization", "createdAt", "updatedAt")
 
 
 class InAnEnvironment(UsageStream):
@@ -103,6 +104,7 @@ class IssuanceRules(InAnEnvironment):
     primary_keys = ("id",)
     parent = CredentialTypes
     children = {"issuance_rule_id": "id"}
+    promised = ("status",)
 
 
 class IssuanceRuleUsageCounts(InAnEnvironment):
@@ -114,6 +116,7 @@ class IssuanceRuleUsageCounts(InAnEnvironment):
     primary_keys = ("issuance_rule_id", "observed_on")
     parent = IssuanceRules
     counters = Counters("issuance_rule_id", COUNTERS)
+    promised = ("issued", "accepted", "updated", "revoked")
 
 
 VENDOR = Vendor(

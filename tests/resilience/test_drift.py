@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tap_usage.sandbox import Sandbox
+from tap_usage.vendors import VENDORS
 from tests.conftest import NOW
 from tests.resilience.world import World
 from tests.running import Run, run
@@ -105,6 +106,24 @@ def test_a_type_that_changed_is_told_once_per_field_and_run_and_ends_nothing(
         assert all(type(row[field]) is type(given) for row in done.rows(stream))
         assert [line.split("`")[1] for line in warnings(caplog)] == [field]
         assert str(value) not in warnings(caplog)[0]
+
+
+PROMISED = {stream.name: stream.promised for vendor in VENDORS for stream in vendor.streams if stream.promised}
+
+
+@pytest.mark.parametrize("stream", PROMISED)
+def test_a_field_that_always_came_and_is_missing_is_told_once_and_null(
+    world: World, caplog: pytest.LogCaptureFixture, stream: str
+) -> None:
+    for field in PROMISED[stream]:
+        caplog.clear()
+        world.sandbox.clear_faults()
+        edit(world, stream, lambda row, field=field: row.pop(field))  # type: ignore[misc]
+        done = read(world, stream)
+        assert done.code == 0
+        assert len(done.rows(stream)) == len(world.truth(stream)) > 0
+        assert all(row[field] is None for row in done.rows(stream))
+        assert [line.split("`")[1] for line in warnings(caplog)] == [field]
 
 
 def test_several_fields_are_told_once_each(world: World, caplog: pytest.LogCaptureFixture) -> None:

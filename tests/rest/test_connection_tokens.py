@@ -94,6 +94,16 @@ def test_a_refused_token_request_is_final(status: int) -> None:
     assert server.heard == []
 
 
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_credentials_that_were_refused_are_not_tried_for_every_request(status: int) -> None:
+    with Loopback(token=lambda _: reply(b'{"error": "invalid_client"}', status)) as server:
+        connection = connect(server.origin)
+        for _ in range(5):
+            with pytest.raises(RequestError, match=f"HTTP {status} invalid_client on POST /token: "):
+                connection.send(ROWS)
+    assert len(server.tokens) == 1
+
+
 def test_a_throttled_token_request_in_a_400_is_retried_where_a_vendor_has_that_row() -> None:
     row = Rule((400,), Verdict.RETRY, "throttled", text="rate limit exceeded", pause=True)
     throttled = reply(b'{"error": "invalid_request", "error_description": "rate limit exceeded; wait"}', 400)
