@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -127,13 +128,18 @@ SNAPSHOTS = {
 }
 
 
-def check_deltas(target: Target, stream: str) -> int:
-    """Check that what a counter grew by day by day adds up to what it grew by. Return how many snapshots there are."""
-    identity, counter = SNAPSHOTS[stream]
+def histories_of(target: Target, stream: str) -> list[list[Row]]:
+    """Return the snapshots that a target holds, in the order of time, for each set of counters."""
     histories: dict[str, list[Row]] = {}
     for row in sorted(target.held(stream), key=lambda row: str(row["observed_at"])):
-        histories.setdefault(row[identity], []).append(row)
-    for history in histories.values():
+        histories.setdefault(row[SNAPSHOTS[stream][0]], []).append(row)
+    return list(histories.values())
+
+
+def check_deltas(target: Target, stream: str) -> int:
+    """Check that what a counter grew by day by day adds up to what it grew by. Return how many snapshots there are."""
+    _, counter = SNAPSHOTS[stream]
+    for history in histories_of(target, stream):
         assert history[0][f"{counter}_delta"] is None
         assert [row["delta_since"] for row in history[1:]] == [row["observed_at"] for row in history[:-1]]
         growth = sum(row[f"{counter}_delta"] for row in history[1:])
@@ -151,3 +157,26 @@ def test_deltas_of_snapshots_add_up_however_often_a_run_was_killed() -> None:
             run(world.config, target, lines=lines, loaded=False, select=streams)
         assert run(world.config, target, select=streams) == 0
         assert sum(check_deltas(target, stream) for stream in SNAPSHOTS) > 50
+
+
+def test_deltas_leave_no_gap_and_show_where_they_overlap_when_a_target_kept_rows_that_no_state_covers() -> None:
+    streams = (*streams_of("pingone"), "demandbase_credits")
+    overlaps = 0
+    with Sandbox(now=NOW) as sandbox:
+        world, target = World(sandbox), Target()
+        assert run(world.config, target, select=streams) == 0
+        for lines in range(1, 40):
+            world.change("day" if lines % 3 else "hours")
+            run(world.config, target, lines=lines, loaded=True, select=streams)
+        assert run(world.config, target, select=streams) == 0
+        for stream, (_, counter) in SNAPSHOTS.items():
+            for history in histories_of(target, stream):
+                for before, after in pairwise(history):
+                    growth = after[counter] - before[counter]
+                    assert growth >= 0
+                    if after["delta_since"] == before["observed_at"]:
+                        assert after[f"{counter}_delta"] == growth
+                    else:
+                        assert (after["delta_since"] or "") < before["observed_at"]
+                        overlaps += 1
+    assert overlaps
