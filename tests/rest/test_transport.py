@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 from tap_usage.rest.connection import Request
 from tap_usage.rest.errors import RequestError
 from tests.rest.faults import GOOD, HEAD, ROWS
-from tests.rest.loopback import TOKEN, Heard, Loopback, Reply, connect, in_turn, reply
+from tests.rest.loopback import TOKEN, Heard, Loopback, Reply, connect, end, in_turn, reply
 from tests.running import ImpatientClock
 
 PEM = Path(__file__).with_name("loopback.pem")
@@ -83,6 +84,68 @@ def test_a_certificate_that_nobody_trusts_is_final_and_nothing_is_sent(secure: L
     assert secure.heard == secure.tokens == []
     assert clock.waits == []
     assert secure.connections == 1
+
+
+def relay(source: socket.socket, sink: socket.socket) -> None:
+    try:
+        while piece := source.recv(65536):
+            sink.sendall(piece)
+    except OSError:
+        pass
+    for each in (source, sink):
+        end(each)
+
+
+@pytest.fixture
+def tunnel() -> Iterator[tuple[str, list[bytes]]]:
+    """A proxy that opens tunnels to this machine, and the heads it heard."""
+    heard: list[bytes] = []
+    threads: list[threading.Thread] = []
+
+    def serve(near: socket.socket) -> None:
+        with near, near.makefile("rb") as file:
+            head = b"".join(iter(file.readline, b"\r\n"))
+            heard.append(head)
+            port = int(head.split()[1].rpartition(b":")[2])
+            with socket.create_connection(("127.0.0.1", port)) as far:
+                near.sendall(b"HTTP/1.1 200 Connection established\r\nVia: proxy\r\n\r\n")
+                back = threading.Thread(target=relay, args=(far, near))
+                back.start()
+                relay(near, far)
+                back.join()
+
+    def accept() -> None:
+        while True:
+            try:
+                near, _ = listener.accept()
+            except OSError:
+                return
+            threads.append(threading.Thread(target=serve, args=(near,)))
+            threads[-1].start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threads.append(threading.Thread(target=accept))
+        threads[0].start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", heard
+        end(listener)
+        for thread in threads:
+            thread.join()
+
+
+def test_https_through_a_tunnel_gets_there_and_the_proxy_sees_only_where(
+    monkeypatch: pytest.MonkeyPatch, secure: Loopback, tunnel: tuple[str, list[bytes]]
+) -> None:
+    proxy, heard = tunnel
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(PEM))
+    monkeypatch.setenv("https_proxy", proxy)
+    connection = connect(secure.origin)
+    for _ in range(3):
+        assert connection.send(Request("/rows")).tries == 1
+    connection.close()
+    assert (len(secure.tokens), len(secure.heard)) == (1, 3)
+    assert len(heard) == secure.connections == 1
+    assert heard[0].startswith(b"CONNECT 127.0.0.1:%d " % secure.port)
+    assert b"marker" not in heard[0]
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
