@@ -1,14 +1,16 @@
-"""The command line of the tap with a clock that waits a fiftieth of the time, for runs that are killed."""
+"""The command line of the tap with a clock that runs fifty times as fast, for runs that are killed."""
 
 from __future__ import annotations
 
 from tap_usage.rest.clock import Clock
 from tap_usage.tap import TapUsage
 
+HASTE = 50
+
 
 class HastyClock(Clock):
-    def wait(self, seconds: float) -> None:
-        super().wait(seconds / 50)
+    def monotonic(self) -> float:
+        return super().monotonic() * HASTE
 
 
 class HastyTap(TapUsage):
