@@ -21,8 +21,8 @@ class Drift:
     """Looks for fields whose type is not what the schema says, or that are missing.
 
     A value that means the same as the declared type is turned into it (`"3"` for an integer, `3` for a string); any
-    other is passed on as it came. A promised field that is missing becomes null. Either way there is one warning per
-    field and run, without the value. Fields that the schema does not know are passed on.
+    other is passed on as it came. Either way there is one warning per field and run, without the value, and so there is
+    for a promised field that is missing. Fields that the schema does not know are passed on.
 
     Args:
         properties: the `properties` of the stream's JSON Schema.
@@ -52,10 +52,8 @@ class Drift:
                     for row in group:
                         if type(row[name]) not in allowed:
                             self._settle(row, name)
-            for name in self._promised.difference(names):
-                for row in group:
-                    row[name] = None
-                self._tell(name, "`%s` is missing, the vendor always sent it: null", name)
+            for name in sorted(self._promised.difference(names)):
+                self._tell(name, "`%s` is missing, the vendor always sent it", name)
 
     def _settle(self, row: dict[str, Any], name: str) -> None:
         came, allowed = row[name], self._allowed[name]

@@ -116,7 +116,6 @@ class IssuanceRuleUsageCounts(InAnEnvironment):
     primary_keys = ("issuance_rule_id", "observed_on")
     parent = IssuanceRules
     counters = Counters("issuance_rule_id", COUNTERS)
-    promised = ("issued", "accepted", "updated", "revoked")
 
 
 VENDOR = Vendor(

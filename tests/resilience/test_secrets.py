@@ -263,7 +263,7 @@ def test_a_nesting_bomb_is_a_named_failure(world: World) -> None:
 
 def test_an_answer_beyond_all_bounds_is_a_named_failure_that_takes_little_memory(world: World) -> None:
     world.sandbox.fault("demandbase.usage", "huge", times=None, size=400_000_000)
-    with Process(world.config | {"max_retries": 2}, module=QUICK) as process:
+    with Process(world.config | {"max_retries": 2}) as process:
         assert process.wait() == 1
         assert "answer of more than 64 MiB" in process.said[-1]
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 350_000
