@@ -241,8 +241,9 @@ class Connection:
             token = auth.token() if auth else ""
             outcome = self._once(replace(wire, headers=wire.headers | auth.header(token)) if auth else wire, request)
             if isinstance(outcome, Answer):
-                self._renewed_in_vain = False
-                self._is_up()
+                if auth:  # a login that works says nothing of the API
+                    self._renewed_in_vain = False
+                    self._is_up()
                 return replace(outcome, tries=tries)
             rule, wanted = outcome.rule, outcome.wait
             failure = replace(outcome.failure, tries=tries)

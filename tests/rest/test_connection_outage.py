@@ -52,6 +52,13 @@ def test_a_vendor_that_stays_down_is_asked_once_per_request_after_a_quarter_of_a
         assert clock.waits == waited
 
 
+def test_fresh_tokens_do_not_hide_that_the_vendor_is_down() -> None:
+    token = reply(b'{"access_token": "marker-token", "expires_in": 60}')
+    with Loopback(Vendor(DOWN), lambda _: token) as server:
+        until_down(connect(server.origin))
+        assert len(server.tokens) > 5
+
+
 def test_a_vendor_that_is_back_is_asked_as_often_as_ever() -> None:
     vendor = Vendor(DOWN)
     with Loopback(vendor) as server:
