@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from tap_usage import schema
-from tap_usage.progress import Counting, FullTable, Ordered, Unit, Windowed, context_key
+from tap_usage.executions import Executions
+from tap_usage.progress import FullTable, Ordered, Unit, Windowed, context_key
 from tap_usage.rest import fanout
 from tap_usage.rest.errors import PagingError, ReadError, RequestError
 from tap_usage.rest.offsets import OffsetPages
@@ -18,7 +19,8 @@ from tap_usage.rest.paging import Page, Reading, Row
 from tap_usage.rest.polling import Execution, Submitted, fingerprint
 from tap_usage.shaping import Shaping
 from tap_usage.snapshots import Snapshots
-from tap_usage.state import Bookmarks, Executions, instant
+from tap_usage.state import Bookmarks
+from tap_usage.times import instant
 
 if TYPE_CHECKING:
     from tap_usage.streams import UsageStream
@@ -38,6 +40,7 @@ class Extraction:
 
     Attributes:
         emitted, requests, vanished: counts for the summary.
+        missing: partitions that were listed and answered 404.
         expected: rows the vendor said there are, None if it did not say.
     """
 
@@ -46,13 +49,13 @@ class Extraction:
         self._tap = tap
         self._workers = workers
         self._state = state
-        self._executions = Executions(state)
-        self._snapshots = Snapshots(state, stream.counters) if stream.counters else None
-        self._shaping = Shaping(stream, self._snapshots)
+        self._snapshots: Snapshots | None = None
+        self._shaping = Shaping(stream)
         self.emitted = 0
         self.expected: int | None = None
         self.requests = 0
         self.vanished = 0
+        self.missing = 0
         self._failed = False
 
     def pages(self) -> Iterator[list[Row]]:
@@ -64,31 +67,26 @@ class Extraction:
         """
         stream = self._stream
         contexts, complete = self._contexts()
-        known = {partition for partition, _ in contexts}
-        try:
-            progress = self._progress(whole=complete)
-        except (AttributeError, KeyError, TypeError, ValueError):
-            raise ReadError("the bookmark in the given state cannot be read; correct or remove it") from None
+        progress = self._progress([partition for partition, _ in contexts], complete=complete)
         found: Contexts = []
-        again = True
-        while again:
-            for unit, reading, page in self._events(progress.units(contexts)):
-                if page is None:
-                    progress.done(unit, reading)
-                    if not reading.error:
-                        reading.settle()
-                    complete &= not reading.error or not stream.children
-                elif rows := self._shape(unit, reading, page):
-                    found += self._children_of(rows, unit)
-                    yield rows
-                    self.emitted += len(rows)
-                if page and not reading.error:
-                    progress.page(unit, page)
-                self._save()
-            again = progress.end(known, complete=complete)
+        for unit, reading, page in self._events(progress.units(contexts)):
+            if page is None:
+                progress.done(unit, reading)
+                if not reading.error:
+                    reading.settle()
+                complete &= not reading.error or not stream.children
+            elif rows := self._shape(unit, reading, page):
+                found += self._children_of(rows, unit)
+                yield rows
+                self.emitted += len(rows)
+            if page and not reading.error:
+                progress.page(unit, page)
+            self._save()
+        progress.end()
+        self._refuse_nothing_everywhere(len(contexts))
         self._listed(found, complete=complete)
-        if not self._failed:
-            self._executions.clear()
+        if isinstance(stream.paging, Execution) and not self._failed:
+            Executions(self._state).clear()
         self._save()
 
     @property
@@ -105,6 +103,8 @@ class Extraction:
                 self._save()
                 continue
             unit, reading = event.key, event.reading
+            if event.page is None:
+                self.missing += reading.vanished
             if event.page is None and self._is_gone(unit, reading.error):
                 reading.error, reading.vanished = None, True
             yield unit, reading, event.page
@@ -125,12 +125,10 @@ class Extraction:
     def _shape(self, unit: Unit, reading: Reading, page: Page) -> list[Row]:
         """Return the rows of a page; if they are unreadable, that is the failure of their reading."""
         try:
-            return self._shaping.shape(page, unit)
+            return self._shaping.shape(page, unit, self._snapshots)
         except (ReadError, KeyError, TypeError, ValueError) as error:
             told = isinstance(error, ReadError)
-            reading.error = error if told else PagingError(f"unreadable rows ({type(error).__name__})")
-            reading.finished = True
-            reading.pages.clear()
+            reading.refuse(error if told else PagingError(f"unreadable rows ({type(error).__name__})"))
             return []
 
     # Partitions
@@ -177,6 +175,13 @@ class Extraction:
         field = next(iter(ancestor.children))
         return listed is not None and unit.context[field] not in listed
 
+    def _refuse_nothing_everywhere(self, partitions: int) -> None:
+        """Fail when nothing was found below any parent, where that cannot be: no access looks like no data."""
+        if self._stream.inhabited and self.missing == partitions > 0:
+            what = f"HTTP 404 below each of the {partitions} that were listed, so nothing could be read"
+            advice = "the credentials lack a role there, or the service is not part of them"
+            self._tap.failed(self._stream, "", ReadError(f"{what}: {advice}"))
+
     # Readings
 
     def _reading(self, unit: Unit) -> Reading:
@@ -190,14 +195,18 @@ class Extraction:
             return paging.read(request)
         mark = fingerprint(stream.connection.host.url, request)
 
+        executions = Executions(self._state)
+        window = unit.window
+        final = window is not None and stream.calendar.is_final(window.end - timedelta(days=1))
+
         def journal(submitted: Submitted | None) -> None:
             if submitted:
-                self._executions.keep(replace(submitted, fingerprint=mark))
+                executions.keep(replace(submitted, fingerprint=mark, final=final))
                 self._tap.write_state_soon()
             else:
-                self._executions.drop(mark)
+                executions.drop(mark)
 
-        resume = self._executions.find(mark, stream.connection.now())
+        resume = executions.find(mark, stream.connection.now())
         return paging.read(request, fill(paging.results, unit), stream.connection.clock, journal, resume)
 
     # State
@@ -207,25 +216,26 @@ class Extraction:
         if not self._stream.config.get("batch_config"):
             self._tap.write_state()
 
-    def _progress(self, *, whole: bool) -> FullTable:
-        stream = self._stream
-        self._executions.forget_old(self._workers.started())
-        if self._snapshots:
-            return Counting(self._snapshots, chosen=any(stream.config.get(kind.only) for kind in stream.ancestors()))
+    def _progress(self, listed: list[str], *, complete: bool) -> FullTable:
+        stream, config = self._stream, self._stream.config
+        now = self._workers.started()
+        if isinstance(stream.paging, Execution):
+            Executions(self._state).forget_old(now)
+        if stream.counters:
+            self._snapshots = Snapshots(self._state, stream.counters, now)
+            return FullTable()
         if not stream.windows and not stream.lookback:
             return FullTable()
-        parent, config = stream.parent, stream.config
-        identity = [*parent.children][-1] if parent else None
-        chosen = config.get(parent.only) if parent and parent.only else None
+        identity = [*stream.parent.children][-1] if stream.parent else None
         query = " ".join(_words(config[setting]) for setting in stream.query)
         key = str(type(stream).replication_key)  # a catalog may have taken it from the stream
-        bookmarks = Bookmarks(self._state, key, identity, chosen, query)
+        bookmarks = Bookmarks(self._state, key, identity, query)
         if stream.windows:
             date_time = schema.load(stream.name)["properties"][key].get("format") == "date-time"
-            return Windowed(bookmarks, stream.calendar, with_time=date_time, whole=whole)
+            return Windowed(bookmarks, stream.calendar, now, with_time=date_time, listed=listed, complete=complete)
         bounds = [instant(config[name]) if name in config else None for name in ("start_date", "end_date")]
         lookback = timedelta(minutes=config[stream.lookback])
-        return Ordered(bookmarks, self._workers.started(), lookback, *bounds, whole=whole)
+        return Ordered(bookmarks, now, lookback, *bounds, listed=listed, complete=complete)
 
 
 def fill(path: str, unit: Unit) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
+
+from tap_usage.times import instant, utc_text
 
 Row = dict[str, Any]
 
@@ -27,7 +30,7 @@ def leave_out(rows: Iterable[Row], fields: Iterable[str]) -> None:
             row.pop(field, None)
 
 
-def add_usage_keys(rows: Iterable[Row], fields: Iterable[str]) -> None:
+def add_usage_keys(rows: Iterable[Row], fields: Iterable[str], times: Collection[str] = ()) -> None:
     """Add `usage_key`: one text that is the same in every run for the same dimensions.
 
     Rows of one answer that share all dimensions are told apart by their occurrence in it.
@@ -35,11 +38,19 @@ def add_usage_keys(rows: Iterable[Row], fields: Iterable[str]) -> None:
     Args:
         rows: all rows of one answer.
         fields: the dimensions; never a metric.
+        times: those of them that are date-times; however one is spelt, the time counts.
     """
     occurrences: Counter[bytes] = Counter()
     fields = tuple(fields)
     for row in rows:
-        dimensions = msgspec.json.encode([(field, row.get(field)) for field in fields])
+        spelt = {field: _spelt(row.get(field)) for field in times}
+        dimensions = msgspec.json.encode([(field, spelt.get(field, row.get(field))) for field in fields])
         occurrences[dimensions] += 1
         digest = hashlib.blake2b(dimensions + b"#%d" % occurrences[dimensions], digest_size=16)
         row["usage_key"] = digest.hexdigest()
+
+
+@lru_cache(maxsize=1024)
+def _spelt(time: str | None) -> str | None:
+    """Return a time as `2026-11-22T00:00:00Z`, with a fraction only if it has one."""
+    return utc_text(instant(time)).replace(".000Z", "Z") if time else time

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from jsonschema import Draft7Validator, ValidationError
 from singer_sdk import typing as th
 
-from tap_usage.state import instant
+from tap_usage.times import instant
 
 Property = th.Property[Any]
 

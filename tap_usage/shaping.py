@@ -11,8 +11,8 @@ from tap_usage.progress import Unit
 from tap_usage.rest.errors import PagingError
 from tap_usage.rest.paging import Page, Row
 from tap_usage.snapshots import Snapshots
-from tap_usage.state import utc_text
-from tap_usage.windows import Window, day_of, floor
+from tap_usage.times import day_of, utc_text
+from tap_usage.windows import Window, floor
 
 if TYPE_CHECKING:
     from tap_usage.streams import UsageStream
@@ -23,20 +23,26 @@ class Shaping:
 
     Args:
         stream: the data sheet.
-        snapshots: for streams of cumulative counters.
     """
 
-    def __init__(self, stream: UsageStream, snapshots: Snapshots | None) -> None:
+    def __init__(self, stream: UsageStream) -> None:
         self._stream = stream
-        self._snapshots = snapshots
-        self._drift = Drift(stream.schema["properties"], stream.promised, stream.logger)
+        properties = stream.schema["properties"]
+        self._drift = Drift(properties, stream.promised, stream.logger)
+        self._dimensions = stream.dimensions()
+        self._times = [name for name in self._dimensions if properties.get(name, {}).get("format") == "date-time"]
 
     @cached_property
     def _constants(self) -> Row:
         return {field: self._stream.config[setting] for field, setting in self._stream.constants.items()}
 
-    def shape(self, page: Page, unit: Unit) -> list[Row]:
+    def shape(self, page: Page, unit: Unit, snapshots: Snapshots | None) -> list[Row]:
         """Return the rows of a page as they are emitted; they are changed in place.
+
+        Args:
+            page: rows as they came.
+            unit: what they were asked for.
+            snapshots: for streams of cumulative counters.
 
         Raises:
             ReadError, KeyError, TypeError, ValueError: when they cannot be what they should be.
@@ -55,12 +61,11 @@ class Shaping:
         self._drift.settle(rows)
         if unit.window:
             rows = self._within(rows, unit.window)
-        if dimensions := stream.dimensions():
-            row_changes.add_usage_keys(rows, dimensions)
-        if self._snapshots and stream.counters:
+        if self._dimensions:
+            row_changes.add_usage_keys(rows, self._dimensions, self._times)
+        if snapshots and stream.counters:
             _require(rows, stream.counters.identity)
-            for row in rows:
-                self._snapshots.stamp(row, page.date)
+            snapshots.stamp(rows, page.date)
         for key in stream.primary_keys:
             _require(rows, key)
         return rows

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tap_usage.state import utc_text
+from tap_usage.rest.errors import ContradictionError, ReadError
+from tap_usage.state import KEPT, refuse_future
+from tap_usage.times import instant, shifted, utc_text
+
+MILLISECOND = timedelta(milliseconds=1)
+EPOCH = datetime.fromtimestamp(0, UTC)
+
+Counts = list[int | None]
 
 
 @dataclass(frozen=True)
@@ -23,50 +30,139 @@ class Counters:
     names: tuple[str, ...]
 
 
+@dataclass
+class Entry:
+    """What is known of one set of counters; in the state a list of these, times as Unix milliseconds.
+
+    Attributes:
+        at: when it was last seen.
+        since: when it was last seen on an earlier day than that, None if never.
+        counts: the last value of each counter, None if it never came.
+        growth: what each counter grew by since then, None if it was not known then.
+        reset: whether one fell since then.
+    """
+
+    at: int
+    since: int | None
+    counts: Counts
+    growth: Counts
+    reset: bool = False
+
+    @property
+    def day(self) -> str:
+        return _text(self.at)[:10]
+
+    def see(self, at: int, values: Counts) -> None:
+        """Take a later observation. A counter that an answer leaves out keeps its last value."""
+        if _text(at)[:10] > self.day:
+            self.since = self.at
+            self.growth = [None if before is None else 0 for before in self.counts]
+            self.reset = False
+        self.at = at
+        for place, (value, before, grown) in enumerate(zip(values, self.counts, self.growth, strict=True)):
+            if value is None:
+                continue
+            self.counts[place] = value
+            if before is not None and grown is not None:
+                fell = value < before
+                self.reset |= fell
+                self.growth[place] = grown + (value if fell else value - before)
+
+
 class Snapshots:
     """The last snapshots of a stream, a view on its part of the Singer state.
 
-    For every set of counters the state holds the last snapshot (`on`, `at`, `counts`) and, as `base`, the last one of
-    an earlier day: a second run on one day counts from the same base again and replaces the day's row. A counter that
-    an answer leaves out keeps its last known value, so that nothing is lost when it comes back.
+    A second run on one day counts on from the first one and replaces the day's row, so that the deltas of all days add
+    up to the growth of the counter, also over a reset in the middle of a day. What was not seen for 35 days is
+    forgotten, whatever hid it.
+
+    Args:
+        state: the stream's part of the state; it is changed in place.
+        counters: of the stream.
+        now: the vendor's clock.
+
+    Raises:
+        ReadError: when the state cannot be read, or speaks of a later time; it is left as it is.
     """
 
-    def __init__(self, state: dict[str, Any], counters: Counters) -> None:
-        self._entries: dict[str, dict[str, Any]] = state.setdefault("snapshots", {})
+    def __init__(self, state: dict[str, Any], counters: Counters, now: datetime) -> None:
         self._counters = counters
+        before = _milliseconds(shifted(now, -KEPT))
+        try:
+            given = {key: _entry(told, counters.names) for key, told in state.get("snapshots", {}).items()}
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise ReadError("the snapshots in the given state cannot be read; correct or remove them") from None
+        refuse_future(max((_text(entry.at) for entry in given.values()), default=None), now)
+        self._state = state["snapshots"] = {key: _told(entry) for key, entry in given.items() if entry.at >= before}
 
-    def stamp(self, row: dict[str, Any], observed: datetime) -> None:
-        """Add `observed_at`, `observed_on`, the deltas, `delta_since` and `counter_reset` to a row, and remember it.
+    def stamp(self, rows: Iterable[dict[str, Any]], observed: datetime) -> None:
+        """Add `observed_at`, `observed_on`, the deltas, `delta_since` and `counter_reset` to rows, and remember them.
 
         Args:
-            row: a row of the stream, with its identity; changed in place.
+            rows: all rows of one answer, each with its identity; changed in place.
             observed: the vendor's clock when it answered.
-        """
-        at = utc_text(observed)
-        on = at[:10]
-        last = self._entries.get(str(row[self._counters.identity]))
-        base = (last if last["on"] < on else last.get("base")) if last else None
-        known = base["counts"] if base else {}
-        row["observed_at"] = at
-        row["observed_on"] = on
-        row["delta_since"] = base["at"] if base else None
-        row["counter_reset"] = False
-        counts = dict(known)
-        for name in self._counters.names:
-            value, before = row.get(name), known.get(name)
-            delta = None
-            if isinstance(value, int) and not isinstance(value, bool):
-                counts[name] = value
-                if before is not None:
-                    row["counter_reset"] |= value < before
-                    delta = value if value < before else value - before
-            row[f"{name}_delta"] = delta
-        entry: dict[str, Any] = {"on": on, "at": at, "counts": counts}
-        if base:
-            entry["base"] = {"on": base["on"], "at": base["at"], "counts": base["counts"]}
-        self._entries[str(row[self._counters.identity])] = entry
 
-    def keep_only(self, known: Collection[str]) -> None:
-        """Forget what no longer exists."""
-        for key in self._entries.keys() - set(known):
-            del self._entries[key]
+        Raises:
+            ContradictionError: when two rows speak of the same counters; nothing is remembered.
+        """
+        rows = list(rows)
+        names = [str(row[self._counters.identity]) for row in rows]
+        if len(set(names)) < len(names):
+            raise ContradictionError(
+                f"{len(names)} rows came for {len(set(names))} of `{self._counters.identity}`: which one counts?"
+            )
+        for name, row in zip(names, rows, strict=True):
+            self._stamp(name, row, _milliseconds(observed))
+
+    def _stamp(self, name: str, row: dict[str, Any], at: int) -> None:
+        values = [_count(row.get(counter)) for counter in self._counters.names]
+        if told := self._state.get(name):
+            entry = Entry(*told)
+            entry.see(max(at, entry.at), values)  # servers' clocks differ a little
+        else:
+            entry = Entry(at, None, values, [None] * len(values))
+        self._state[name] = _told(entry)
+        row["observed_at"] = _text(entry.at)
+        row["observed_on"] = entry.day
+        row["delta_since"] = None if entry.since is None else _text(entry.since)
+        row["counter_reset"] = entry.reset
+        for counter, value, growth in zip(self._counters.names, values, entry.growth, strict=True):
+            row[f"{counter}_delta"] = None if value is None else growth
+
+
+def _told(entry: Entry) -> list[Any]:
+    return [entry.at, entry.since, list(entry.counts), list(entry.growth), entry.reset]
+
+
+def _entry(told: Any, names: tuple[str, ...]) -> Entry:  # noqa: ANN401 - JSON
+    """Read an entry of the state; 0.1.0 wrote `on`, `at` and `counts`, and the same of an earlier day as `base`.
+
+    Raises:
+        AttributeError, KeyError, TypeError, ValueError: if it is none.
+    """
+    if isinstance(told, Mapping):
+        first, *later = [told["base"], told] if told.get("base") else [told]
+        entry = Entry(_at(first["at"]), None, [first["counts"].get(name) for name in names], [None] * len(names))
+        for snapshot in later:
+            entry.see(_at(snapshot["at"]), [snapshot["counts"].get(name) for name in names])
+        return entry
+    entry = Entry(*told)
+    if len(entry.counts) != len(names) or len(entry.growth) != len(names) or not isinstance(entry.at, int):
+        raise ValueError(told)
+    return entry
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _at(text: str) -> int:
+    return _milliseconds(instant(text))
+
+
+def _milliseconds(at: datetime) -> int:
+    return (at - EPOCH) // MILLISECOND
+
+
+def _text(milliseconds: int) -> str:
+    return utc_text(EPOCH + milliseconds * MILLISECOND)

@@ -1,32 +1,77 @@
-"""Bookmarks of a stream: bounded, resumable anywhere, moved only over complete data.
+"""Bookmarks of a stream: they say what was read, are bounded, and can be resumed or merged anywhere.
 
 What stands in the state of a stream, as ordinary Singer bookmarks:
 
-    {"replication_key": "used_on", "replication_key_value": "2026-11-22T10:00:00.000Z",
-     "scope": ["p1", "p2"], "query": "Day TemplateUri",
-     "partitions": [{"context": {"promotion_id": "p7"}, "replication_key": "used_on", "replication_key_value": null}],
-     "pass": {"after": "p5", "bound": "2026-11-22T11:00:00.000Z", "latest": "2026-11-22T10:59:01.000Z", "scope": null},
-     "executions": [...]}
+    {"replication_key": "used_on", "query": "Day TemplateUri",
+     "replication_key_value": "2026-11-22T10:00:00.000Z", "covered": "q83vASNF",
+     "older": [{"replication_key_value": "2026-11-20T08:00:00.000Z", "covered": "mrvN7wAB"}],
+     "pass": {"began": "2026-11-22T11:00:00.000Z", "bound": "2026-11-22T11:00:00.000Z"},
+     "executions": [{"execution_id": "e1", "fingerprint": "…", "submitted_at": "…", "final": false}]}
 
-* `replication_key_value` holds for every partition (of `scope`, when a setting chose them).
-* `partitions` are the exceptions: partitions that failed keep their own older value (null: none yet), the one that is
-  being read has its progress, and those that were behind when an `end_date` before the bookmark was read still are.
-* `pass` is there while a run goes on, or after it was interrupted: partitions are read in the order of their ids, those
-  up to `after` are complete up to `bound`, the vendor's clock when the run began.
+* `replication_key_value` holds for the partitions in `covered`, and for no other. Each group of `older` has a value of
+  its own. A partition in no set is read from the start. A set is the sorted digests of the ids
+  and the query, in base64.
+* A run begins a pass: all partitions move to `older`, and each one that was read to its end comes back into `covered`,
+  whose value is the latest one met, but not beyond `bound`: when the pass `began` by the vendor's clock, or an earlier
+  end of what was read. What failed, was gone, or was not listed stays where it was. Both are null after the pass.
 * `executions` were submitted and not read yet.
+* A key that stands once stands for good, empty if need be: a deep merge brings nothing back.
 
-So the state after a complete run is one bookmark plus what failed. Partition lists that plain SDK taps write are read.
+Without `covered` the value holds for every partition that is listed, as 0.1.0 (with `scope`, `partitions` and a `pass`
+by ids) and plain SDK taps (with `partitions`) wrote it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import UTC, datetime
+from base64 import b64decode, b64encode
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from hashlib import blake2b
 from typing import Any
 
-from tap_usage.rest.polling import OLDEST_TO_RESUME, Submitted
+from tap_usage.rest.errors import ReadError
+from tap_usage.times import earlier, instant, later, shifted, utc_text
 
 VALUE = "replication_key_value"
+DIGEST_BYTES = 6
+MOST_GROUPS = 16
+KEPT = timedelta(days=35)
+ODD_CLOCKS = timedelta(minutes=1)
+NO_PASS = {"began": None, "bound": None}
+
+
+class Ids:
+    """A set of partitions; as text, which is what stands in a STATE line, it takes 8 characters each."""
+
+    def __init__(self, text: str = "") -> None:
+        joined = b64decode(text, validate=True)
+        steps = range(0, len(joined), DIGEST_BYTES)
+        self.digests = {joined[step : step + DIGEST_BYTES] for step in steps}
+        if len(joined) % DIGEST_BYTES:
+            raise ValueError(text)
+
+    def __str__(self) -> str:
+        """Return the set as text, the same for the same partitions."""
+        return b64encode(b"".join(sorted(self.digests))).decode()
+
+
+def refuse_future(told: str | None, now: datetime) -> None:
+    """Refuse a value of the state that the vendor's clock has not come to.
+
+    Raises:
+        ReadError: when it is later than `now`; servers' clocks may differ by a minute.
+    """
+    if told and instant(told) > shifted(now, ODD_CLOCKS):
+        raise ReadError(
+            f"the state speaks of {told}, but the vendor's clock says {utc_text(now)}: "
+            "what comes in between would be left out; correct or remove it"
+        )
+
+
+def digest(partition: str, query: str) -> bytes:
+    """Return what stands for a partition in a set: nothing, when the set is of another query."""
+    return blake2b(f"{query}\0{partition}".encode(errors="surrogatepass"), digest_size=DIGEST_BYTES).digest()
 
 
 class Bookmarks:
@@ -38,229 +83,208 @@ class Bookmarks:
         state: the stream's part of the state; it is changed in place.
         replication_key: name of the replication key.
         identity: name of the context field that tells partitions apart, None for a stream without partitions.
-        scope: ids that a setting chose, None for all.
         query: what else the values depend on (granularity, grouping); when it changes, history is read again.
+
+    Raises:
+        ReadError: when the state cannot be read; it is left as it is.
     """
 
     def __init__(
-        self,
-        state: dict[str, Any],
-        replication_key: str,
-        identity: str | None = None,
-        scope: Collection[str] | None = None,
-        query: str = "",
+        self, state: dict[str, Any], replication_key: str, identity: str | None = None, query: str = ""
     ) -> None:
+        asked_before = not query or state.get("query", query) == query
+        try:
+            self._told = _told(state if asked_before else {})
+            unsorted = asked_before and identity and "covered" not in state
+            self._unsorted = _Unsorted(state, str(identity)) if unsorted else None
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise ReadError("the bookmark in the given state cannot be read; correct or remove it") from None
         self._state = state
-        self._key = replication_key
-        self._identity = identity
-        self._scope = sorted(scope) if scope is not None else None
+        self._digest = partial(digest, query=query)
+        self._partitioned = identity is not None
         self._bound = ""
         self._short = False
-        if query and state.get("query", query) != query:
-            state.clear()
-        behind = {str(entry["context"][identity]): entry.get(VALUE) for entry in state.get("partitions", [])}
-        for value in (state.get(VALUE), *behind.values()):
-            if value is not None:
-                instant(value)
-        if "pass" in state and (state["pass"].get("scope") != self._scope or state["pass"]["bound"] is None):
-            del state["pass"]
-        self._pass: dict[str, Any] = state.get("pass", {})
-        if query:
-            state["query"] = query
-        state["replication_key"] = replication_key
-        state.pop("partitions", None)
-        self._exceptions: dict[str, dict[str, Any]] = {}
-        for partition, value in behind.items():
-            self._except(partition, value)
+        self._names = {"replication_key": replication_key} | ({"query": query} if query else {})
 
     @property
-    def interrupted(self) -> tuple[str, str] | None:
-        """Id up to which an interrupted run was complete, and the bound of that run; None after a complete run."""
-        return (self._pass["after"], self._pass["bound"]) if self._pass else None
+    def interrupted(self) -> datetime | None:
+        """When the pass began that was interrupted, as the given state has it; None after one that came to its end."""
+        began = self._told["pass"]["began"]
+        return instant(began) if began else None
 
     def start(self, partition: str = "") -> str | None:
         """Return the value a partition is complete up to, None if it was never read."""
-        if partition in self._exceptions:
-            return self._exceptions[partition].get(VALUE)
-        if self._pass and partition <= self._pass["after"]:
-            return _earlier(self._pass["bound"], self._pass["latest"])
-        covered = self._state.get("scope")
-        if self._identity is None or covered is None or partition in covered:
-            return self._state.get(VALUE)
-        return None
+        if not self._partitioned:
+            return self._value
+        mark = self._digest(partition)
+        return next((group[VALUE] for group in self._groups() if mark in group["covered"].digests), None)
 
-    def is_behind(self, partition: str) -> bool:
-        """Return whether a partition failed, or was not read to its end."""
-        return partition in self._exceptions
+    def was_read(self, partition: str) -> bool:
+        """Return whether a partition was read to its end in this pass."""
+        return self._partitioned and not self._short and self._digest(partition) in self._covered
 
-    def begin(self, bound: str, *, whole: bool = True) -> None:
+    def begin(
+        self,
+        bound: str,
+        now: datetime,
+        listed: Collection[str] = (),
+        *,
+        complete: bool = True,
+        go_on: bool = False,
+    ) -> None:
         """Begin a pass over all partitions, or go on with an interrupted one.
 
         Args:
-            bound: the vendor's clock now, or an earlier end of what is read; no bookmark moves past it.
-            whole: all partitions are known; otherwise the state says nothing of this pass, because who goes on with it
-                would not read those that are unknown.
+            bound: the end of what is read: the vendor's clock, or earlier; no bookmark moves past it.
+            now: the vendor's clock.
+            listed: ids of the partitions that are known.
+            complete: these are all there are; what is not among them is forgotten after a while.
+            go_on: the interrupted pass is young enough to go on with.
+
+        Raises:
+            ReadError: when a bookmark is later than the vendor's clock; nothing is changed.
         """
-        read = [self._state.get(VALUE), *(entry[VALUE] for entry in self._exceptions.values())]
-        read.append(self._pass.get("bound"))
+        unsorted = [*self._unsorted.sorted(listed)] if self._unsorted else []
+        values = [group[VALUE] for group in (self._told, *self._told["older"])]
+        for value in (*values, *(value for _, value in unsorted)):
+            refuse_future(value, now)
+        self._state |= self._names | (self._told if self._partitioned else {VALUE: self._told[VALUE]})
+        self._short = self._value is not None and instant(bound) < instant(self._value)
         self._bound = bound
-        self._short = any(instant(bound) < instant(value) for value in read if value is not None)
-        if self._identity is None:
+        if not self._partitioned:
             return
-        if self._short or not self._pass:
-            self._state.pop("pass", None)
-            self._pass = {"after": "", "bound": bound, "latest": None, "scope": self._scope}
-        if whole:
-            self._state["pass"] = self._pass
+        self._state |= {name: [] for name in ("partitions", "scope") if name in self._state}
+        for partition, value in unsorted:
+            self._move(partition, value)
+        begun = self._told["pass"]
+        if self._short:
+            self.complete()
+        elif go_on and begun["bound"] and instant(begun["bound"]) <= instant(bound):
+            self._bound = begun["bound"]
         else:
-            self._pass = dict(self._pass)
+            self._state["pass"] = {"began": utc_text(now), "bound": bound}
+            self._add(self._value, self._covered)
+            self._state["covered"] = Ids()
+        if complete:
+            self._forget(listed, shifted(now, -KEPT))
 
     def progress(self, partition: str, value: str) -> None:
         """A partition is complete up to `value`, but not to its end."""
-        previous = self.start(partition)
-        if self._identity is None:
-            self._state[VALUE] = _later(value, previous)
+        if self._partitioned:
+            self._move(partition, later(earlier(self._bound, value), self.start(partition)))
         else:
-            self._except(partition, _later(_earlier(self._pass["bound"], value), previous))
+            self._state[VALUE] = later(value, self._value)
 
     def finish(self, partition: str, latest: str | None) -> None:
         """A partition is complete.
 
         Args:
-            partition: its id; partitions finish in the order of their ids.
+            partition: its id.
             latest: the last value it holds, None if it holds none.
         """
-        if self._identity is None:
-            self._state[VALUE] = _later(latest, self._state.get(VALUE))
-            return
-        before = self.start(partition)
-        latest = _later(latest, before)
-        if not self._short:
-            self._forget(partition)
-        elif before is None or instant(before) < instant(self._bound):
-            self._except(partition, _earlier(self._bound, latest))
-        self._pass["after"] = max(partition, self._pass["after"])
-        self._pass["latest"] = _later(latest, self._pass["latest"])
+        latest = later(latest, self.start(partition))
+        if not self._partitioned:
+            self._state[VALUE] = latest
+        elif self._short:
+            self.progress(partition, latest) if latest else None
+        else:
+            self._move(partition, None)
+            self._state[VALUE] = later(earlier(self._bound, latest), self._value)
+            self._covered.add(self._digest(partition))
 
     def take_back(self, partition: str, value: str | None) -> None:
         """What was told of a partition in this run cannot be relied on; it is complete up to `value`, as before."""
-        if self._identity is not None:
-            self._except(partition, value)
+        if self._partitioned:
+            self._move(partition, value)
 
-    def fail(self, partition: str) -> None:
-        """A partition could not be read to its end; it keeps what it has."""
-        if self._identity is not None:
-            self._except(partition, self.start(partition))
-            self._pass["after"] = max(partition, self._pass["after"])
+    def complete(self) -> None:
+        """The pass is over."""
+        if self._partitioned:
+            self._state["pass"] = dict(NO_PASS)
 
-    def complete(self, known: Collection[str]) -> None:
-        """The pass is over; all that is left is one bookmark and the partitions that failed.
+    @property
+    def _value(self) -> str | None:
+        value: str | None = self._state[VALUE]
+        return value
 
-        Args:
-            known: ids of all partitions there are; exceptions of others are forgotten.
-        """
-        if not self._pass:
+    @property
+    def _covered(self) -> set[bytes]:
+        digests: set[bytes] = self._state["covered"].digests
+        return digests
+
+    def _groups(self) -> list[dict[str, Any]]:
+        return [self._state, *self._state.get("older", [])]
+
+    def _move(self, partition: str, value: str | None) -> None:
+        """Put a partition into the group of a value, and out of every other; None: into none."""
+        mark = self._digest(partition)
+        if mark in self._covered and value == self._value:
             return
-        value = _earlier(self._pass["bound"], self._pass["latest"])
-        self.abandon()
-        if value is None or self._covers_all():
-            value = _later(value, self._state.get(VALUE))
-        self._state.pop(VALUE, None)
-        self._state.pop("scope", None)
-        if value is not None:
-            self._state[VALUE] = value
-        if self._scope is not None:
-            self._state["scope"] = self._scope
-        for partition in self._exceptions.keys() - set(known):
-            self._forget(partition)
+        for group in self._groups():
+            group["covered"].digests.discard(mark)
+        self._add(value, {mark})
 
-    def abandon(self) -> None:
-        """The pass cannot become complete (not all partitions are known): the next run reads from the old bookmark."""
-        self._state.pop("pass", None)
-        self._pass = {}
+    def _add(self, value: str | None, marks: set[bytes]) -> None:
+        """Put partitions into the group of a value; of more groups than there may be the two oldest become one."""
+        groups = {group[VALUE]: group["covered"] for group in self._state["older"] if group["covered"].digests}
+        if value and marks:
+            groups.setdefault(value, Ids()).digests |= marks
+        if len(groups) > MOST_GROUPS:
+            oldest, second = sorted(groups, key=instant)[:2]
+            groups[oldest].digests |= groups.pop(second).digests
+        self._state["older"] = [{VALUE: value, "covered": ids} for value, ids in groups.items()]
 
-    def _covers_all(self) -> bool:
-        covered = self._state.get("scope")
-        return covered is None or (self._scope is not None and set(self._scope) <= set(covered))
-
-    def _except(self, partition: str, value: str | None) -> None:
-        if partition in self._exceptions:
-            self._exceptions[partition][VALUE] = value
-            return
-        entry = {"context": {self._identity: partition}, "replication_key": self._key, VALUE: value}
-        self._exceptions[partition] = entry
-        self._state.setdefault("partitions", []).append(entry)
-
-    def _forget(self, partition: str) -> None:
-        if entry := self._exceptions.pop(partition, None):
-            self._state["partitions"].remove(entry)
-            if not self._exceptions:
-                del self._state["partitions"]
+    def _forget(self, listed: Collection[str], before: datetime) -> None:
+        """Drop partitions that are not listed and were not read for long: they would be read from their start."""
+        known = {self._digest(partition) for partition in listed}
+        for group in self._state["older"]:
+            if instant(group[VALUE]) < before:
+                group["covered"].digests &= known
+        self._add(None, set())
 
 
-class Executions:
-    """Executions that were submitted and not read yet, in the stream's part of the state."""
-
-    def __init__(self, state: dict[str, Any]) -> None:
-        self._state = state
-
-    def find(self, fingerprint: str, now: datetime) -> Submitted | None:
-        """Return the execution of the same query if it is young enough to be polled again."""
-        for entry in self._state.get("executions", []):
-            submitted = datetime.fromisoformat(entry["submitted_at"])
-            if entry["fingerprint"] == fingerprint and now - submitted < OLDEST_TO_RESUME:
-                return Submitted(entry["execution_id"], fingerprint, submitted)
-        return None
-
-    def keep(self, submitted: Submitted) -> None:
-        """Remember an execution, instead of an earlier one of the same query."""
-        self.drop(submitted.fingerprint)
-        self._state.setdefault("executions", []).append(
-            {
-                "execution_id": submitted.execution_id,
-                "fingerprint": submitted.fingerprint,
-                "submitted_at": utc_text(submitted.submitted_at),
-            }
-        )
-
-    def drop(self, fingerprint: str) -> None:
-        """Forget the execution of a query: it was read, or is of no use any more."""
-        left = [entry for entry in self._state.get("executions", []) if entry["fingerprint"] != fingerprint]
-        self._state.pop("executions", None)
-        if left:
-            self._state["executions"] = left
-
-    def clear(self) -> None:
-        """Forget all: everything was read, so none is waited for."""
-        self._state.pop("executions", None)
-
-    def forget_old(self, now: datetime) -> None:
-        """Forget executions that are too old to be polled again."""
-        for entry in list(self._state.get("executions", [])):
-            if now - datetime.fromisoformat(entry["submitted_at"]) >= OLDEST_TO_RESUME:
-                self.drop(entry["fingerprint"])
-
-
-def utc_text(instant: datetime) -> str:
-    """Return an instant as `2026-11-22T10:00:00.000Z`."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"
-
-
-def instant(text: str) -> datetime:
-    """Return the instant of a bookmark or setting; without an offset it is UTC.
+def _told(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a state tells of values and sets.
 
     Raises:
-        ValueError: if it is none.
+        AttributeError, KeyError, TypeError, ValueError: if it is nothing of the kind.
     """
-    value = datetime.fromisoformat(text)
-    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    value, begun = state.get(VALUE), dict(NO_PASS)
+    older = [
+        {VALUE: group[VALUE], "covered": Ids(group["covered"])} for group in state.get("older", []) if group[VALUE]
+    ]
+    if "covered" in state:
+        begun = {name: state.get("pass", {}).get(name) for name in NO_PASS}
+    for text in (value, *begun.values(), *(group[VALUE] for group in older)):
+        if text is not None:
+            instant(text)
+    return {VALUE: value, "covered": Ids(state.get("covered", "")), "older": older, "pass": begun}
 
 
-def _later(one: str | None, other: str | None) -> str | None:
-    if one is None or other is None:
-        return one if other is None else other
-    return max(one, other, key=instant)
+class _Unsorted:
+    """What a state without sets says: one value for all that is listed, and partitions that have their own.
 
+    Raises:
+        AttributeError, KeyError, TypeError, ValueError: if it is nothing of the kind.
+    """
 
-def _earlier(one: str, other: str | None) -> str | None:
-    return None if other is None else min(one, other, key=instant)
+    def __init__(self, state: Mapping[str, Any], identity: str) -> None:
+        self._value = state.get(VALUE)
+        self._scope = state.get("scope")
+        self._own = {str(entry["context"][identity]): entry.get(VALUE) for entry in state.get("partitions", [])}
+        interrupted = state.get("pass") or {}
+        self._read_to: str = interrupted.get("after", "")
+        self._read_scope = interrupted.get("scope")
+        self._read_value = earlier(interrupted.get("bound"), interrupted.get("latest"))
+        for value in self._own.values():
+            if value is not None:
+                instant(value)
+
+    def sorted(self, listed: Iterable[str]) -> Iterator[tuple[str, str | None]]:
+        """Yield partitions and their values."""
+        yield from self._own.items()
+        for partition in set(listed) - self._own.keys():
+            if partition <= self._read_to and (self._read_scope is None or partition in self._read_scope):
+                yield partition, self._read_value
+            elif self._scope is None or partition in self._scope:
+                yield partition, self._value

@@ -20,7 +20,7 @@ from tap_usage.rest.offsets import OffsetPages
 from tap_usage.rest.paging import NextLink, Row, SinglePage
 from tap_usage.rest.polling import Execution
 from tap_usage.snapshots import Counters
-from tap_usage.state import instant
+from tap_usage.times import instant
 from tap_usage.windows import Calendar
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class UsageStream(Stream):
         parent: the stream whose rows are this one's partitions.
         children: for a parent: context field → field of its rows.
         barren: field and values of rows whose children are not asked for.
+        inhabited: below one parent at least there is something: 404 below all of them is a failure.
         ambiguous: HTTP statuses with which the vendor may also mean that the parent is gone.
         only: setting that lists the ids to read.
         windows: for streams that are read by days or periods.
@@ -85,6 +86,7 @@ class UsageStream(Stream):
     parent: ClassVar[type[UsageStream] | None] = None
     children: ClassVar[Mapping[str, str]] = {}
     barren: ClassVar[tuple[str, Collection[str]]] = ("", ())
+    inhabited: ClassVar[bool] = False
     ambiguous: ClassVar[Collection[int]] = ()
     only: ClassVar[str] = ""
     windows: ClassVar[Windows | None] = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 
 UNITS = ("day", "week", "month", "year")
 DEFAULT_DAYS = 90
@@ -20,13 +20,16 @@ def floor(day: date, unit: str) -> date:
 
 
 def add(day: date, unit: str, count: int) -> date:
-    """Return the day `count` units later; months and years from their first day on."""
-    if unit == "month":
-        months = day.year * 12 + day.month - 1 + count
-        return date(months // 12, months % 12 + 1, 1)
-    if unit == "year":
-        return date(day.year + count, 1, 1)
-    return day + timedelta(days=count * (7 if unit == "week" else 1))
+    """Return the day `count` units later, months and years from their first day on; the last day there is at most."""
+    try:
+        if unit == "month":
+            months = day.year * 12 + day.month - 1 + count
+            return date(months // 12, months % 12 + 1, 1)
+        if unit == "year":
+            return date(day.year + count, 1, 1)
+        return day + timedelta(days=count * (7 if unit == "week" else 1))
+    except (OverflowError, ValueError):
+        return date.max if count > 0 else date.min
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,24 +110,3 @@ class Calendar:
         """Return whether the vendor will not change the row of the bucket that holds `day` any more."""
         ended = add(floor(day, self.bucket), self.bucket, 1)
         return add(ended, self.step, self.lookback_units) <= self.natural_end
-
-
-def day_of(text: str) -> date:
-    """Return the first day of `2015`, `2015-03`, `2015-03-20` or of a date-time's UTC day.
-
-    Raises:
-        ValueError: if it is none of them.
-    """
-    if "T" in text:
-        value = datetime.fromisoformat(text)
-        return (value.astimezone(UTC) if value.tzinfo else value).date()
-    whole = {4: "-01-01", 7: "-01"}.get(len(text), "")
-    day = date.fromisoformat(text + whole)
-    if day.isoformat() != text + whole:
-        raise ValueError(text)
-    return day
-
-
-def midnight(day: date) -> str:
-    """Return the day's first instant as `2026-11-22T00:00:00Z`."""
-    return datetime.combine(day, time(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -214,7 +214,7 @@ def test_a_submitted_execution_stands_in_a_state_line_before_it_is_over(sandbox:
     assert len(waiting) == 1
     first_row = next(place for place, message in enumerate(done.messages) if message["type"] == "RECORD")
     assert done.messages.index({"type": "STATE", "value": waiting[0]}) < first_row
-    assert "executions" not in done.state["bookmarks"][ORGANIZATION]
+    assert done.state["bookmarks"][ORGANIZATION]["executions"] == []
 
 
 def test_an_execution_that_is_submitted_anew_stands_in_a_state_line_within_seconds_too(sandbox: Sandbox) -> None:

@@ -70,3 +70,11 @@ def test_a_key_tells_types_and_places_of_values_apart() -> None:
 def test_keys_are_those_that_were_published() -> None:
     row = {"accountId": "o8o7", "period": "day", "date": "2026-11-21", "api": None}
     assert keys([row], "accountId", "period", "date", "api") == ["ad3860d72f6a53ae47bd7dae3fd8f7d2"]
+
+
+def test_a_key_holds_the_time_however_it_is_spelt() -> None:
+    spelt = ("2026-11-21T00:00:00Z", "2026-11-21T00:00:00.000Z", "2026-11-21T02:00:00+02:00", "2026-11-21")
+    rows = [{"date": text} for text in spelt]
+    for row in rows:
+        add_usage_keys([row], ("date",), ("date",))
+    assert {row["usage_key"] for row in rows} == set(keys([{"date": spelt[0]}], "date"))

@@ -142,7 +142,7 @@ def test_usages_of_five_days_come_once_but_for_the_overlap(daily: Days) -> None:
 def test_the_state_does_not_grow_with_the_days(daily: Days) -> None:
     sizes = [len(str(each.state["bookmarks"]["genesys_client_usage"])) for _, each in daily]
     assert len(set(sizes)) == 1
-    assert {len(each.state["bookmarks"]["elasticpath_promotion_usages"]) for _, each in daily} == {2}
+    assert len({len(str(each.state["bookmarks"]["elasticpath_promotion_usages"])) for _, each in daily}) == 1
 
 
 def test_bookmarks_move_with_the_vendors_clock(daily: Days) -> None:

@@ -136,7 +136,7 @@ def test_a_rule_made_anew_has_a_new_id_and_no_deltas(sandbox: Sandbox) -> None:
     row = of_rule(done, anew)
     assert anew != rule
     assert (row["issued_delta"], row["counter_reset"]) == (None, False)
-    assert list(done.state["bookmarks"][COUNTS]["snapshots"]) == [anew]
+    assert list(done.state["bookmarks"][COUNTS]["snapshots"]) == [rule, anew]
 
 
 @pytest.mark.parametrize("kind", ["forbidden", "html"])

@@ -142,7 +142,7 @@ def test_g09_a_query_that_runs_too_long_is_a_failure_and_the_next_run_goes_on_wa
     second = run(config, select=[ORGANIZATION], state=first.state)
     assert (second.code, sandbox.count("genesys.organization_submit")) == (0, 1)
     assert second.rows(ORGANIZATION)
-    assert "executions" not in second.state["bookmarks"][ORGANIZATION]
+    assert second.state["bookmarks"][ORGANIZATION]["executions"] == []
 
 
 def test_g09_an_execution_that_the_vendor_has_forgotten_is_submitted_anew(sandbox: Sandbox) -> None:
@@ -299,10 +299,14 @@ def test_rows_that_were_not_asked_for_are_left_out(sandbox: Sandbox) -> None:
     assert is_whole(sandbox, done, ORGANIZATION)
 
 
-def test_cursors_that_no_operation_takes_are_not_followed(sandbox: Sandbox) -> None:
+def test_cursors_that_no_operation_takes_are_not_followed_but_named_and_nothing_is_taken_for_complete(
+    sandbox: Sandbox,
+) -> None:
     sandbox.fault("genesys.organization_results", "cursors_present", times=None)
     done = run(sandbox.config, select=[ORGANIZATION])
-    assert done.code == 0
+    assert (done.code, done.bookmark(ORGANIZATION)) == (1, None)
+    assert all("`cursors.after`" in line for line in done.failures)
+    assert done.rows(ORGANIZATION)
     assert not [seen for seen in sandbox.requests if seen.query]
 
 

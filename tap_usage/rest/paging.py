@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from tap_usage.rest.connection import Answer, Request
-from tap_usage.rest.errors import PagingError, RequestError, dig
+from tap_usage.rest.errors import ContradictionError, PagingError, RequestError, dig
 
 Row = dict[str, Any]
 NOT_FOUND = 404
@@ -86,6 +86,12 @@ class Reading(ABC):
         self.error = error
         self.finished = True
 
+    def refuse(self, error: Exception) -> None:
+        """The rows of the last page cannot be used."""
+        self.error = error
+        self.finished = True
+        self.pages.clear()
+
     def settle(self) -> None:  # noqa: B027 - most have nothing to do
         """All pages were taken and written, nothing failed."""
 
@@ -122,11 +128,13 @@ class SinglePage:
     Attributes:
         rows: dotted path of the rows; "" when the answer itself is the only row.
         envelope: names of which one must be there when the rows are missing.
+        most: rows that the vendor promises at most, None for any number.
         vanishing: a 404 means that there is nothing (the parent is gone), not a failure.
     """
 
     rows: str = ""
     envelope: tuple[str, ...] = ()
+    most: int | None = None
     vanishing: bool = False
 
     def read(self, request: Request) -> Reading:
@@ -162,8 +170,12 @@ class _SingleReading(Reading):
         self.tries += answer.tries
         rows = self._spec.rows_of(answer.body)
         self.received = len(rows)
-        self.pages.append(Page(rows, answer.body, answer.date))
         self.finished = True
+        if self._spec.most is not None and len(rows) > self._spec.most:
+            promise = f"the vendor promises {self._spec.most} at most"
+            self.error = ContradictionError(f"{len(rows)} rows came in `{self._spec.rows}`, {promise}: tell the vendor")
+        else:
+            self.pages.append(Page(rows, answer.body, answer.date))
 
     def fail(self, ask: Ask, error: Exception) -> None:
         if self._spec.vanishing and isinstance(error, RequestError) and error.status == NOT_FOUND:

@@ -12,11 +12,12 @@ import msgspec
 
 from tap_usage.rest.clock import Clock
 from tap_usage.rest.connection import Answer, Request
-from tap_usage.rest.errors import ReadError, RequestError, dig, plain
+from tap_usage.rest.errors import PagingError, ReadError, RequestError, dig, plain
 from tap_usage.rest.paging import NOT_FOUND, Ask, Page, Reading, rows_at
 
 GROWTH = 1.6
-OLDEST_TO_RESUME = timedelta(hours=12)
+PATIENCE = timedelta(hours=12)
+FOR_THE_MOMENT = (401, 403, 429, *range(500, 600))
 
 
 class ExecutionError(ReadError):
@@ -31,11 +32,13 @@ class Submitted:
         execution_id: the vendor's id.
         fingerprint: what tells the query apart from others, the host included.
         submitted_at: the vendor's clock, UTC.
+        final: what it asks for was settled by then, so that its answer stays true.
     """
 
     execution_id: str
     fingerprint: str
     submitted_at: datetime
+    final: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Execution:
         execution_id: path of the id in the answer to the submission.
         status: path of the status word.
         running, complete, failed: the words; any other is a failure that names it.
+        more: path of what only an answer has that does not hold all rows; such an answer is a failure.
         initial, longest: first and largest number of seconds between polls.
         timeout: seconds after which a query that still runs has failed.
         resubmits: how often a query that failed or was forgotten is submitted again.
@@ -61,6 +65,7 @@ class Execution:
     running: tuple[str, ...]
     complete: tuple[str, ...]
     failed: tuple[str, ...]
+    more: str = ""
     initial: float = 5.0
     longest: float = 60.0
     timeout: float = 3600.0
@@ -109,6 +114,7 @@ class _ExecutionReading(Reading):
         self._clock = clock
         self._journal = journal
         self._resubmits = spec.resubmits
+        self._resumed = resume
         self._wait = spec.initial
         self._deadline = 0.0
         self._path = ""
@@ -133,32 +139,63 @@ class _ExecutionReading(Reading):
             return
         status = dig(answer.body, self._spec.status)
         if status in self._spec.complete:
-            rows = dig(answer.body, self._spec.rows) or []
-            self.received = len(rows)
-            self.pages.append(Page(rows, answer.body, answer.date))
-            self.finished = True
+            self._read(answer)
         elif status in self._spec.failed:
             self._submit_again(f"the query ended as {plain(status)}")
         elif status not in self._spec.running:
             self._over(f"the query has a status nobody knows: {plain(status)}; run again, or tell the maintainers")
         elif self._clock.monotonic() >= self._deadline:
-            waited = f"{self._spec.timeout:.0f} seconds"
-            self._over(f"the query still runs after {waited}; the next run goes on waiting for it", keep=True)
+            self._still_runs(answer.date)
         else:
             self._ask_results(self._wait)
             self._wait = min(self._wait * GROWTH, self._spec.longest)
 
     def fail(self, ask: Ask, error: Exception) -> None:
-        gone = isinstance(error, RequestError) and error.status == NOT_FOUND
-        if gone and ask is not self._submit:
+        status = error.status if isinstance(error, RequestError) else None
+        if status == NOT_FOUND and ask is not self._submit:
             self._submit_again("the vendor has forgotten the query")
-        elif gone and self._spec.vanishing:
+        elif status == NOT_FOUND and self._spec.vanishing:
             self._vanish()
+        elif self._resumed and status and status not in FOR_THE_MOMENT:
+            self._begin_anew()
         else:
             super().fail(ask, error)
 
+    def refuse(self, error: Exception) -> None:
+        if self._resumed:
+            self._begin_anew()
+        else:
+            super().refuse(error)
+
     def settle(self) -> None:
         self._journal(None)
+
+    def _read(self, answer: Answer) -> None:
+        more = self._spec.more and dig(answer.body, self._spec.more)
+        if more and self._resumed:
+            self._begin_anew()
+            return
+        rows = dig(answer.body, self._spec.rows) or []
+        self.received = len(rows)
+        self.pages.append(Page(rows, answer.body, answer.date))
+        self.finished = True
+        if more:
+            self.error = PagingError(f"the answer says that there is more (`{self._spec.more}`), which cannot be read")
+
+    def _still_runs(self, now: datetime) -> None:
+        """Leave a query that is not old to the next run."""
+        if self._resumed and now - self._resumed.submitted_at >= PATIENCE:
+            self._begin_anew()
+            return
+        waited = f"{self._spec.timeout:.0f} seconds"
+        self._over(f"the query still runs after {waited}; the next run goes on waiting for it", keep=True)
+
+    def _begin_anew(self) -> None:
+        """Give up an execution of an earlier run: whatever is wrong with it, the query can be submitted."""
+        self._journal(None)
+        self._resumed = None
+        self.finished = False
+        self._ask = self._submit
 
     def _poll_from(self, execution_id: str, first: float) -> None:
         self._path = self._results.replace("{execution_id}", execution_id)
@@ -171,6 +208,9 @@ class _ExecutionReading(Reading):
         self._ask = Ask(Request(self._path, check=self._polled), min(delay, left))
 
     def _submit_again(self, why: str) -> None:
+        if self._resumed:
+            self._begin_anew()
+            return
         self._journal(None)
         if self._resubmits == 0:
             times = self._spec.resubmits + 1
@@ -180,6 +220,9 @@ class _ExecutionReading(Reading):
         self._ask = self._submit
 
     def _over(self, why: str, *, keep: bool = False) -> None:
+        if self._resumed and not keep:
+            self._begin_anew()
+            return
         if not keep:
             self._journal(None)
         self.error = ExecutionError(why)

@@ -114,7 +114,8 @@ class ApiUsage(Account):
     paging = SinglePage(rows="usageForAccount", envelope=ENVELOPE)
     primary_keys = ("usage_key",)
     replication_key = "period_start"
-    envelope = ("accountId", "accountName", "period")
+    envelope = ("accountId", "accountName")
+    constants = {"period": "demandbase_period"}
     key_fields = ("accountId", "period", "date", "api")
     promised = ("transactions",)
     query = ("demandbase_period",)
@@ -124,7 +125,7 @@ class Credits(Account):
     """Credits of the current allocation period."""
 
     name = "demandbase_credits"
-    paging = SinglePage(rows="creditsForAccount", envelope=ENVELOPE)
+    paging = SinglePage(rows="creditsForAccount", envelope=ENVELOPE, most=1)
     primary_keys = ("accountId", "observed_on")
     envelope = ("accountId", "accountName")
     counters = Counters("accountId", ("consumedCredits",))

@@ -16,8 +16,8 @@ from tap_usage.rest.paging import NextLink
 from tap_usage.rest.polling import Execution
 from tap_usage.settings import Required, number, secret, text, texts, whole
 from tap_usage.streams import UsageStream, Windows
+from tap_usage.times import midnight
 from tap_usage.vendors.vendor import Vendor
-from tap_usage.windows import midnight
 
 DIMENSIONS = {
     "OAuthClientId": "clientId",
@@ -97,6 +97,7 @@ def execution(results: str, *, vanishing: bool = False) -> Execution:
         running=("Running",),
         complete=("Complete",),
         failed=("Failed",),
+        more="cursors.after",
         vanishing=vanishing,
     )
 

@@ -92,6 +92,7 @@ class CredentialTypes(InAnEnvironment):
     paging = pages("items")
     primary_keys = ("id",)
     parent = Environments
+    inhabited = True
     children = {"credential_type_id": "id"}
 
 

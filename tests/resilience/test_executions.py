@@ -89,15 +89,15 @@ def test_no_kill_has_a_query_submitted_again_that_stood_in_the_state(world: Worl
     assert remembered > 10
 
 
-def test_an_execution_is_polled_for_twelve_hours_and_then_submitted_anew(world: World) -> None:
+def test_an_execution_is_polled_on_its_day_and_later_only_if_it_asks_for_settled_days(world: World) -> None:
     state = interrupted(world)
     world.sandbox.advance(hours=11.9)
     assert organization(world, state).code == 0
     assert submitted(world) == 0
-    world.sandbox.advance(hours=0.2)
+    world.sandbox.advance(hours=12)
     done = organization(world, state)
     assert done.code == 0
-    assert submitted(world) == WINDOWS
+    assert submitted(world) == 1
     assert not executions(done.state)
     assert len(done.rows(ORGANIZATION)) == len(world.truth(ORGANIZATION))
 
@@ -135,7 +135,7 @@ def test_a_query_that_fails_three_times_has_failed_and_moves_nothing(world: Worl
     assert submitted(world) == 3
     assert done.rows(ORGANIZATION) == []
     assert "2026-11-08/2026-11-22: the query ended as Failed, 3 times; ask for less at once" in done.failures[0]
-    assert "replication_key_value" not in done.state["bookmarks"][ORGANIZATION]
+    assert done.bookmark(ORGANIZATION) is None
     assert not executions(done.state)
     again = organization(world, done.state)
     assert len(again.rows(ORGANIZATION)) == len(world.truth(ORGANIZATION))
@@ -177,7 +177,7 @@ def test_a_query_that_still_runs_at_the_deadline_has_failed_and_is_waited_for_by
     assert done.code == 1
     assert done.rows(ORGANIZATION) == []
     assert all("still runs after 120 seconds; the next run goes on waiting" in line for line in done.failures)
-    assert "replication_key_value" not in done.state["bookmarks"][ORGANIZATION]
+    assert done.bookmark(ORGANIZATION) is None
     assert len(executions(done.state)) == WINDOWS
     world.sandbox.clear_faults()
     again = organization(world, done.state)
@@ -192,7 +192,7 @@ def test_a_status_that_nobody_knows_is_a_failure_that_names_it(world: World) -> 
     assert done.code == 1
     assert "a status nobody knows: Suspended br" in done.failures[0]
     assert "2026-11-08/2026-11-22" in done.failures[0]
-    assert "replication_key_value" not in done.state["bookmarks"][ORGANIZATION]
+    assert done.bookmark(ORGANIZATION) is None
 
 
 def test_a_submission_stands_in_a_state_line_within_seconds(world: World) -> None:

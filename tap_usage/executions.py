@@ -1,0 +1,75 @@
+"""Executions that were submitted and not read yet, in a stream's part of the Singer state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from tap_usage.rest.errors import ReadError
+from tap_usage.rest.polling import Submitted
+from tap_usage.state import KEPT
+from tap_usage.times import instant, utc_text
+
+
+class Executions:
+    """The executions of one stream, a view on its part of the Singer state.
+
+    Args:
+        state: the stream's part of the state; it is changed in place.
+    """
+
+    def __init__(self, state: dict[str, Any]) -> None:
+        self._state = state
+        state.setdefault("executions", [])
+
+    def find(self, fingerprint: str, now: datetime) -> Submitted | None:
+        """Return the execution of the same query if its answer still is the answer of today."""
+        for submitted in self._kept():
+            if submitted.fingerprint == fingerprint and _answers(submitted, now):
+                return submitted
+        return None
+
+    def keep(self, submitted: Submitted) -> None:
+        """Remember an execution, instead of an earlier one of the same query."""
+        self._write([*(kept for kept in self._kept() if kept.fingerprint != submitted.fingerprint), submitted])
+
+    def drop(self, fingerprint: str) -> None:
+        """Forget the execution of a query: it was read, or is of no use any more."""
+        self._write(kept for kept in self._kept() if kept.fingerprint != fingerprint)
+
+    def clear(self) -> None:
+        """Forget all: everything was read, so none is waited for."""
+        self._write(())
+
+    def forget_old(self, now: datetime) -> None:
+        """Forget executions whose answer would be of an earlier day.
+
+        Raises:
+            ReadError: when the state cannot be read; it is left as it is.
+        """
+        try:
+            self._write(kept for kept in self._kept() if _answers(kept, now))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise ReadError("the executions in the given state cannot be read; correct or remove them") from None
+
+    def _kept(self) -> Iterator[Submitted]:
+        for entry in self._state["executions"]:
+            at = instant(entry["submitted_at"])
+            yield Submitted(entry["execution_id"], entry["fingerprint"], at, final=entry.get("final", False))
+
+    def _write(self, kept: Iterable[Submitted]) -> None:
+        self._state["executions"] = [
+            {
+                "execution_id": submitted.execution_id,
+                "fingerprint": submitted.fingerprint,
+                "submitted_at": utc_text(submitted.submitted_at),
+                "final": submitted.final,
+            }
+            for submitted in kept
+        ]
+
+
+def _answers(submitted: Submitted, now: datetime) -> bool:
+    """Return whether an execution tells what the vendor would tell now: submitted today, or about settled days only."""
+    return submitted.submitted_at.date() == now.date() or (submitted.final and now - submitted.submitted_at < KEPT)
