@@ -27,7 +27,6 @@ OUTPUT = ROOT / "output" / "demo"
 DATABASE = OUTPUT / "demo.duckdb"
 MELTANO = ROOT / ".venv-meltano" / "bin" / "meltano"
 LOADER = ROOT / ".meltano" / "loaders" / "target-duckdb" / "venv" / "bin" / "python"
-STARTS = "2026-11-20T12:00:00Z"
 
 
 def environment_with(config: Mapping[str, Any]) -> dict[str, str]:
@@ -115,7 +114,7 @@ def main() -> None:
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     shutil.rmtree(OUTPUT, ignore_errors=True)
     OUTPUT.mkdir(parents=True)
-    with Sandbox(now=STARTS) as sandbox:
+    with Sandbox() as sandbox:
         environment = environment_with(sandbox.config)
         meltano("install", "install", "--clean", "tap-usage", "target-duckdb", environment=environment)
         first_sent, first_held = run("run 1", environment)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from tap_usage.sandbox import Sandbox
 from tests.running import ImpatientClock
 
@@ -10,6 +12,9 @@ def shared_with(sandbox: Sandbox) -> type[ImpatientClock]:
     """Return a clock class whose waits move the sandbox's clock too."""
 
     class SharedClock(ImpatientClock):
+        def now(self) -> datetime:
+            return sandbox.clock.now()
+
         def wait(self, seconds: float) -> None:
             super().wait(seconds)
             sandbox.advance(seconds=max(0.0, seconds))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
@@ -21,4 +22,11 @@ def _no_proxy() -> Iterator[None]:
 def sandbox() -> Iterator[Sandbox]:
     """All four vendors with their default data, at a fixed time."""
     with Sandbox(now=NOW) as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox_of_today() -> Iterator[Sandbox]:
+    """The same at the time of this machine, for a tap that is a program of its own."""
+    with Sandbox(now=datetime.now(UTC).isoformat()) as running:
         yield running

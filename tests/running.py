@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tap_usage.output import BufferedWriter
-from tap_usage.rest.clock import Clock
-from tap_usage.tap import IncompleteError, TapUsage
+from tap_usage.tap import IncompleteError
+from tests.here import LocalClock, LocalTap
 
 
-class ImpatientClock(Clock):
+class ImpatientClock(LocalClock):
     """A clock whose waits take no time; `waits` tells what would have been waited."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class KeptLines(BufferedWriter):
         self.lines += [json.loads(line) for line in lines.splitlines()]
 
 
-class ImpatientTap(TapUsage):
+class ImpatientTap(LocalTap):
     clock_class = ImpatientClock
 
     def _setup_signal_handlers(self) -> None:

@@ -25,6 +25,11 @@ SECONDS = 2.0
 signals = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 
 
+@pytest.fixture
+def sandbox(sandbox_of_today: Sandbox) -> Sandbox:
+    return sandbox_of_today
+
+
 @contextlib.contextmanager
 def running(
     sandbox: Sandbox, folder: Path, output: Path | None = None, **settings: object

@@ -22,6 +22,11 @@ ONE_VENDOR = {"elasticpath_client_id": "id", "elasticpath_client_secret": "secre
 
 
 @pytest.fixture
+def sandbox(sandbox_of_today: Sandbox) -> Sandbox:
+    return sandbox_of_today
+
+
+@pytest.fixture
 def config(sandbox: Sandbox, tmp_path: Path) -> str:
     return written(tmp_path / "config.json", sandbox.config)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import time
 from datetime import UTC, datetime
+from email.utils import parsedate
 from typing import Any
 
 SLICE_SECONDS = 0.2
@@ -67,3 +68,15 @@ class Clock:
             except queue.Empty:
                 if self.monotonic() >= until:
                     return None
+
+
+def http_date(text: str) -> datetime | None:
+    """Return the UTC time that an HTTP header tells, None if it tells none.
+
+    HTTP knows no other zone: whatever is written in its place (`-0000`, nothing, a name), the digits are UTC.
+    """
+    try:
+        parts = parsedate(text)
+        return datetime(*parts[:5], min(parts[5], 59), tzinfo=UTC) if parts else None
+    except (IndexError, TypeError, ValueError, OverflowError):
+        return None

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -36,6 +34,7 @@ from tap_usage.rest.errors import (
 from tap_usage.rest.host import Host
 from tap_usage.rest.throttle import Throttle
 from tap_usage.rest.transport import Transport, origin_of
+from tap_usage.rest.vendor_clock import VendorClock
 
 LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
 LARGEST_ERROR_BYTES = 64 * 1024
@@ -162,8 +161,7 @@ class Connection:
         self._base = urlsplit(host.url)
         self._root = f"{self._base.scheme}://{self._base.netloc}"
         self._prefix = self._base.path.rstrip("/")
-        self._first: tuple[datetime, timedelta] | None = None
-        self._first_lock = threading.Lock()
+        self._time = VendorClock(host.name, clock)
         self._failing_since: float | None = None
         self._down = False
         self._renewed_in_vain = False
@@ -173,18 +171,20 @@ class Connection:
         self._transport.close()
 
     def started(self) -> datetime:
-        """Return the vendor's clock at its first answer: what a bookmark may not pass.
+        """Return the vendor's clock at its first successful answer: what a bookmark may not pass.
 
         Raises:
             RequestError: when not even a token can be had.
+            ClockError: when it is more than a day from that of this machine.
         """
-        if self._first is None:
+        self._time.check()
+        if self._time.first is None:
             self._auth.token()
-        return self._first[0] if self._first else self.now()
+        return self._time.first or self.now()
 
     def now(self) -> datetime:
-        """Return the vendor's clock: the local one, corrected by the `Date` of the first answer."""
-        return self.clock.now() + (self._first[1] if self._first else timedelta())
+        """Return the vendor's clock: it goes on from its last successful answer."""
+        return self._time.now()
 
     def resolve(self, path: str) -> str:
         """Return the absolute URL of a path or link.
@@ -211,6 +211,7 @@ class Connection:
 
         Raises:
             RequestError: when it failed for good.
+            ClockError: when the vendor's clock is more than a day from that of this machine.
             LinkRefusedError: when the path is a link to somewhere else.
             Stopped: when the run is being ended.
         """
@@ -235,6 +236,7 @@ class Connection:
         return dig(answer.body, token.token), token.seconds(answer.body, answer.date)
 
     def _send(self, wire: Wire, request: Request, auth: TokenAuth | None) -> Answer:
+        self._time.check()
         renewed = False
         blind = 0
         for tries, pause in enumerate(waits(), start=1):
@@ -291,7 +293,7 @@ class Connection:
         try:
             response = self._transport.exchange(wire.method, wire.url, wire.headers, wire.body, self._timeout)
             status = response.status
-            self._learn(response)
+            self._mind_budget(response)
             limit = LARGEST_ANSWER_BYTES if status < 300 else LARGEST_ERROR_BYTES  # noqa: PLR2004 - success
             content = transport.read(response, limit, self._timeout, clock.monotonic, clock.check)
         except (HTTPError, OSError) as error:
@@ -312,7 +314,7 @@ class Connection:
         body, unusable = _decode(content)
         if unusable := unusable or request.check(body):
             return Trouble(RequestError(where, status, AGAIN.advice, unusable), AGAIN, lost=True)
-        return Answer(status, body, _date(response) or self.now())
+        return Answer(status, body, self._time.read(response.headers.get("Date")))
 
     def _refused(self, where: str, response: BaseHTTPResponse, content: bytes | None) -> Trouble:
         body, _ = _decode(content or b"null")
@@ -329,13 +331,8 @@ class Connection:
         carried_out = response.status >= 500 and response.status != 503  # noqa: PLR2004 - perhaps
         return Trouble(failure, rule, retry_after(response.headers, self.clock), lost=carried_out)
 
-    def _learn(self, response: BaseHTTPResponse) -> None:
-        """Take the vendor's clock from its first answer, and a pause from a used-up budget."""
-        if self._first is None:
-            with self._first_lock:
-                now = self.clock.now()
-                date = _date(response) or now
-                self._first = self._first or (date, date - now)
+    def _mind_budget(self, response: BaseHTTPResponse) -> None:
+        """Take a pause from a used-up budget."""
         budget = self.host.budget
         if budget and budget.allowed in response.headers:
             try:
@@ -353,10 +350,3 @@ def _decode(content: bytes) -> tuple[Any, str | None]:
         return msgspec.json.decode(content), None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None, "an answer that is not JSON"
-
-
-def _date(response: BaseHTTPResponse) -> datetime | None:
-    try:
-        return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return None

@@ -8,12 +8,11 @@ import random
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import backoff
 
-from tap_usage.rest.clock import Clock
+from tap_usage.rest.clock import Clock, http_date
 
 LONGEST_WAIT_SECONDS = 3600.0
 PLAIN = re.compile(r"[^\w .:;,/()'-]+")
@@ -85,12 +84,11 @@ def retry_after(headers: Mapping[str, str], clock: Clock) -> float | None:
     try:
         seconds = float(text)
     except ValueError:
-        try:
-            until = parsedate_to_datetime(text)
-            now = parsedate_to_datetime(headers["Date"]) if "Date" in headers else clock.now()
-            seconds = (until - now).total_seconds()
-        except (TypeError, ValueError, OverflowError):
+        until = http_date(text)
+        now = http_date(headers["Date"]) if "Date" in headers else clock.now()
+        if until is None or now is None:
             return None
+        seconds = (until - now).total_seconds()
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 

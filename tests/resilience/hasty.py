@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from tap_usage.rest.clock import Clock
-from tap_usage.tap import TapUsage
+from tests.here import LocalClock, LocalTap
 
 HASTE = 50
 
 
-class HastyClock(Clock):
+class HastyClock(LocalClock):
     def monotonic(self) -> float:
         return super().monotonic() * HASTE
 
 
-class HastyTap(TapUsage):
+class HastyTap(LocalTap):
     clock_class = HastyClock
 
 

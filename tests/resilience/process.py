@@ -35,7 +35,7 @@ class Process:
         config: dict[str, Any],
         state: dict[str, Any] | None = None,
         *,
-        module: str = "tap_usage",
+        module: str = "tests.here",
         environment: Mapping[str, str] | None = None,
         catalog: dict[str, Any] | None = None,
     ) -> None:

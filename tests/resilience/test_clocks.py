@@ -55,9 +55,9 @@ def written(*runs: Run) -> Counter[str]:
     return counted({name: value for name, value in row.items() if name != "_links"} for row in rows)
 
 
-@pytest.mark.parametrize("off", [-TEN_MINUTES, TEN_MINUTES, timedelta(hours=-30), timedelta(days=400)])
+@pytest.mark.parametrize("off", [-TEN_MINUTES, TEN_MINUTES, timedelta(hours=-23), timedelta(hours=24)])
 @pytest.mark.parametrize("now", ["2026-11-22T12:00:00Z", "2026-11-22T23:55:00Z", "2026-11-22T00:05:00Z"])
-def test_a_local_clock_that_is_wrong_changes_nothing(watch: Watch, now: str, off: timedelta) -> None:
+def test_a_local_clock_that_is_wrong_by_less_than_a_day_changes_nothing(watch: Watch, now: str, off: timedelta) -> None:
     found = []
     for difference in (timedelta(), off):
         with Sandbox(now=now) as sandbox:
@@ -71,7 +71,35 @@ def test_a_local_clock_that_is_wrong_changes_nothing(watch: Watch, now: str, off
     assert found[0] == found[1]
 
 
-@pytest.mark.parametrize("off", [-TEN_MINUTES, TEN_MINUTES, timedelta(days=-3)])
+@pytest.mark.parametrize("off", [timedelta(hours=-30), timedelta(days=30), timedelta(days=-20_000)])
+def test_a_local_clock_that_is_wrong_by_more_fails_every_stream_with_both_times_and_moves_nothing(
+    watch: Watch, off: timedelta
+) -> None:
+    with Sandbox(now="2026-11-22T12:00:00Z") as sandbox:
+        world = World(sandbox)
+        watch(sandbox, timedelta())
+        before = run(world.config)
+        sandbox.forget_requests()
+        sandbox.advance(hours=20)
+        watch(sandbox, off)
+        done = run(world.config, state=before.state)
+        assert done.code == 1
+        assert not done.counts
+        for stream in (ORGANIZATION, CLIENTS, PERIODS, USAGES):
+            assert done.bookmark(stream) == before.bookmark(stream)
+        assert {line.split(": ")[1] for line in done.failures} == set(STREAMS)
+        here = sandbox.clock.now() + off
+        for vendor in sandbox.vendors:
+            named = [line for line in done.failures if line.startswith(vendor) and "2026-11-23T08:00:00Z" in line]
+            assert any(f"{here:%Y-%m-%dT%H:%M:%SZ}" in line for line in named)
+        assert {seen.operation for seen in sandbox.requests} == {f"{vendor}.token" for vendor in sandbox.vendors}
+        assert len(sandbox.requests) == len(sandbox.vendors)
+        watch(sandbox, timedelta())
+        after = run(world.config, state=done.state)
+        assert written(after) == written(run(world.config, state=before.state))
+
+
+@pytest.mark.parametrize("off", [-TEN_MINUTES, TEN_MINUTES, timedelta(hours=-20)])
 def test_a_date_in_retry_after_is_read_by_the_vendors_clock(watch: Watch, off: timedelta) -> None:
     with Sandbox(now="2026-11-22T12:00:00Z") as sandbox:
         world = World(sandbox)

@@ -217,7 +217,7 @@ def test_a_target_that_goes_away_ends_the_run_quietly_and_not_with_success(
     world = World(sandbox)
     sandbox.elasticpath.add_usages("promotion-1", 3000, "2026-11-10T00:00:00Z", 60)
     config.write_text(json.dumps(world.config))
-    command = [sys.executable, "-m", "tap_usage", "--config", str(config)]
+    command = [sys.executable, "-m", "tests.here", "--config", str(config)]
     with subprocess.Popen(  # noqa: S603 - the tap itself
         command,
         stdout=subprocess.PIPE,

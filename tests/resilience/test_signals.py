@@ -116,7 +116,7 @@ def wait_until_full(pipe: int, size: int) -> None:
 def test_a_signal_while_the_target_is_busy_loses_no_line(sandbox: Sandbox, unbuffered: str, tmp_path: Path) -> None:
     world, target = World(sandbox), Target()
     (tmp_path / "config.json").write_text(json.dumps(world.config))
-    command = [sys.executable, "-m", "tap_usage", "--config", "config.json"]
+    command = [sys.executable, "-m", "tests.here", "--config", "config.json"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered}
     with subprocess.Popen(  # noqa: S603 - the tap itself
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=tmp_path, env=environment

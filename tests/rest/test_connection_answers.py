@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import gzip
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -49,35 +48,11 @@ def test_json_is_json_however_it_is_labelled_and_delivered(sent: Reply) -> None:
     assert answer.tries == 1
 
 
-def test_an_answer_has_the_date_of_the_vendor() -> None:
-    with Loopback(lambda _: reply(Date="Sun, 22 Nov 2026 12:00:00 GMT")) as server:
-        answer = connect(server.origin).send(Request("/rows"))
-    assert answer.date == datetime(2026, 11, 22, 12, tzinfo=UTC)
-
-
 @pytest.mark.parametrize("date", ["", "yesterday", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"])
 def test_an_answer_without_a_readable_date_has_the_local_one(date: str) -> None:
     with Loopback(lambda _: reply(Date=date)) as server:
         answer = connect(server.origin).send(Request("/rows"))
     assert abs(answer.date - datetime.now(UTC)) < timedelta(minutes=1)
-
-
-def dated(body: bytes, at: datetime) -> Reply:
-    return reply(body, Date=format_datetime(at, usegmt=True))
-
-
-def test_the_run_began_when_the_vendor_says_and_its_clock_goes_on_from_there() -> None:
-    ahead = datetime.now(UTC) + timedelta(days=3)
-    token = b'{"access_token": "t", "expires_in": 3600}'
-    with Loopback(lambda _: dated(b"{}", ahead + timedelta(days=9)), lambda _: dated(token, ahead)) as server:
-        connection = connect(server.origin)
-        began = connection.started()
-        assert server.heard == []
-        connection.send(Request("/rows"))
-        assert connection.started() == began
-        later = connection.now()
-    assert abs(began - ahead) < timedelta(seconds=30)
-    assert timedelta(0) <= later - began < timedelta(seconds=30)
 
 
 def test_the_time_of_a_run_is_not_known_when_not_even_a_token_can_be_had() -> None:
