@@ -31,6 +31,7 @@ from tap_usage.rest.errors import (
     waits,
     word,
 )
+from tap_usage.rest.exchange import read
 from tap_usage.rest.host import Host
 from tap_usage.rest.throttle import Throttle
 from tap_usage.rest.transport import Transport, origin_of
@@ -295,7 +296,7 @@ class Connection:
             status = response.status
             self._mind_budget(response)
             limit = LARGEST_ANSWER_BYTES if status < 300 else LARGEST_ERROR_BYTES  # noqa: PLR2004 - success
-            content = transport.read(response, limit, self._timeout, clock.monotonic, clock.check)
+            content = read(response, limit, self._timeout, clock.monotonic, clock.check)
         except (HTTPError, OSError) as error:
             if isinstance(error, SSLError) and status is None and "EOF" not in repr(error):
                 advice = "the certificate could not be verified: check the URL, the proxy and REQUESTS_CA_BUNDLE"

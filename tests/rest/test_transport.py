@@ -210,6 +210,7 @@ DRIPS = {
     "a header": [STATUS + b"X: ", *[b"x"] * 20, b"\r\n" + LENGTH],
     "headers": [STATUS, *[b"X: x\r\n"] * 20, LENGTH],
     "answers that say to go on": [*[b"HTTP/1.1 100 Continue\r\n\r\n"] * 20, HEAD],
+    "hints": [*[b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"] * 20, HEAD],
 }
 
 
