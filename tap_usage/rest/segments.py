@@ -13,6 +13,7 @@ from bisect import bisect_left, bisect_right
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from tap_usage.rest.attempt import OVERLAP, Attempt, Outlook
 from tap_usage.rest.connection import Answer, Request
 from tap_usage.rest.errors import ContradictionError, PagingError, RequestError, dig
 from tap_usage.rest.paging import NOT_FOUND, Ask, Page, Reading, Row, rows_at
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from tap_usage.rest.offsets import OffsetPages
 
 RESTARTS_WITHOUT_PROGRESS = 2
-OVERLAP = 1
 MOVED = "rows moved while they were read"
 
 
@@ -33,7 +33,6 @@ class Segment(Reading):
         mark: the last value it gave.
         edge: ids of the rows that share that value.
         deeper: it is over because offsets reach no deeper, but there is more.
-        anchor: value that the deepest page ends with, as soon as that is known.
     """
 
     def __init__(self, spec: OffsetPages, request: Request, start: str | None, end: datetime | None) -> None:
@@ -57,21 +56,12 @@ class Segment(Reading):
 
     def _begin(self, start: str | None, joint: set[Any]) -> None:
         """Begin anew; one row of `joint` has to be on the first page, unless that holds no row behind the start."""
-        self._joint = joint
-        self._segment = object()
-        self._start = start
-        self._deepest: int | None = None
-        self._deepest_asked = False
-        self.anchor: str | None = None
-        self._to_ask: int | None = 0
-        self._due = 0
-        self._limit = self._size
-        self._total: int | None = None
-        self._parallel = False
-        self._tail: Any = None
-        self._met: set[Any] = set()
-        self._arrived: dict[int, Answer | Exception] = {}
-        self._progress = False
+        self._attempt = Attempt(self._spec.max_offset, self._size, start, joint)
+
+    @property
+    def anchor(self) -> str | None:
+        """Value that the deepest page ends with, as soon as that is known."""
+        return self._attempt.anchor
 
     @property
     def edge(self) -> set[Any]:
@@ -79,47 +69,38 @@ class Segment(Reading):
 
     @property
     def held(self) -> int:
-        return len(self.pages) + len(self._arrived)
+        return len(self.pages) + len(self._attempt.arrived)
 
     def joins(self, edge: set[Any]) -> bool:
         """Have the first page hold one of these rows. Return False when it has come and does not."""
         if self._opening is None:
-            self._joint = edge
+            self._attempt.joint = edge
         return self._opening is None or not self._opening.isdisjoint(edge)
 
     def opening_ask(self) -> Ask | None:
         """Return the request for the first or the deepest page, on which the others wait; None if it was sent."""
+        attempt = self._attempt
         if self.finished:
             return None
-        if self._to_ask == 0:
-            self._to_ask = None
+        if not attempt.asked:
             return self._ask(0)
-        if self._deepest is not None and not self._deepest_asked:
-            self._deepest_asked = True
-            return self._ask(self._deepest)
+        if self._order and attempt.deepest is not None and attempt.deepest not in attempt.asked:
+            return self._ask(attempt.deepest)
         return None
 
     def next_ask(self) -> Ask | None:
-        if self._deepest_asked and self._to_ask == self._deepest:
-            return None
-        offset = self._to_ask
-        if self.finished or offset is None or offset > self._spec.max_offset:
-            return None
-        if self._parallel and self._total is not None:
-            if offset + OVERLAP >= self._total:
-                return None
-            self._to_ask = offset + self._limit - OVERLAP
-        else:
-            self._to_ask = None
-        return self._ask(offset)
+        offset = None if self.finished else self._attempt.next_offset()
+        return None if offset is None else self._ask(offset)
 
     def _ask(self, offset: int) -> Ask:
+        attempt = self._attempt
+        attempt.asked.add(offset)
         params: dict[str, Any] = {self._spec.limit_param: self._size, self._spec.offset_param: offset}
         if self._spec.order:
             # In whole milliseconds, rounded up: the rows that this lets in too are left out when they come.
             end = _text(self._end + timedelta(microseconds=999)) if self._end else None
-            params |= self._spec.order.params(self._start, end)
-        return Ask(self._request.with_params(**params), tag=(self._segment, offset))
+            params |= self._spec.order.params(attempt.start, end)
+        return Ask(self._request.with_params(**params), tag=(attempt, offset))
 
     def take(self, ask: Ask, answer: Answer) -> None:
         self.tries += answer.tries
@@ -129,13 +110,13 @@ class Segment(Reading):
         self._arrive(ask, error)
 
     def _arrive(self, ask: Ask, answer: Answer | Exception) -> None:
-        segment, offset = ask.tag
-        if segment is not self._segment or self.finished:
+        attempt, offset = ask.tag
+        if attempt is not self._attempt or self.finished:
             return
-        self._arrived[offset] = answer
-        if offset == self._deepest and isinstance(answer, Answer) and (rows := dig(answer.body, self._spec.rows)):
-            self.anchor = rows[-1].get(self._order.field) if self._order else None
-        while not self.finished and (due := self._arrived.pop(self._due, None)) is not None:
+        attempt.arrive(offset, answer)
+        if offset == attempt.deepest and isinstance(answer, Answer) and (rows := dig(answer.body, self._spec.rows)):
+            attempt.anchor = rows[-1].get(self._order.field) if self._order else None
+        while not self.finished and (due := self._attempt.arrived.pop(self._attempt.due, None)) is not None:
             if not isinstance(due, Exception):
                 self._page(due)
             elif self._spec.vanishing and isinstance(due, RequestError) and due.status == NOT_FOUND:
@@ -145,88 +126,52 @@ class Segment(Reading):
 
     def _nothing(self) -> None:
         """Take a 404: nothing is there, unless the page before says that something has to come again."""
-        if self._tail is not None:
+        if self._attempt.tail is not None:
             self._restart(MOVED)
         else:
-            self.vanished = not self._due
+            self.vanished = not self._attempt.due
             self._finish()
 
     def _page(self, answer: Answer) -> None:
-        """Take the page at `_due`: prove that it joins the one before, give its new rows, and plan what follows."""
+        """Take the page that is due: prove that it joins the one before, give its new rows, and plan what follows."""
+        attempt = self._attempt
         rows: list[Row] = dig(answer.body, self._spec.rows)
-        total, trusted = self._spec.total_of(answer.body)
         identity = self._spec.identity
-        if self._due and (rows[0].get(identity) if rows else None) != self._tail:
+        if attempt.due and (rows[0].get(identity) if rows else None) != attempt.tail:
             self._restart(MOVED)
             return
-        if not self._due and self._is_torn_off(rows):
+        if not attempt.due and self._is_torn_off(rows):
             self._go_back()
             return
-        fresh = self._fresh(rows[OVERLAP:] if self._due else rows)
+        fresh = self._fresh(rows[OVERLAP:] if attempt.due else rows)
         if fresh is None:
             return
         if fresh:
-            self._progress = True
+            attempt.progress = True
             self.received += len(fresh)
             self.pages.append(Page(fresh, answer.body, answer.date, self.mark))
-        ended = len(rows) <= (OVERLAP if self._due else 0)
-        covered = self._due + len(rows)
         if rows:
-            self._tail = rows[-1].get(identity)
+            attempt.tail = rows[-1].get(identity)
+        total, trusted = self._spec.total_of(answer.body)
+        covered = attempt.due + len(rows)
         if trusted and total is not None:
             self.expected = self.received + max(0, total - covered)
-        if self._beyond_end(rows):
+        outlook = Outlook.END if self._beyond_end(rows) else attempt.plan(len(rows), total if trusted else None)
+        if outlook is Outlook.END:
             self._finish()
-        elif trusted and total is not None:
-            self._after_counted(len(rows), covered, total, ended=ended)
-        elif ended:
-            self._finish()
+        elif outlook is Outlook.SHORT:
+            self._restart(f"{covered} rows came, the vendor says {total}")
         else:
-            self._one_more(covered)
-
-    def _after_counted(self, length: int, covered: int, total: int, *, ended: bool) -> None:
-        """Plan what follows a page whose answer told the number of all rows."""
-        self._total = total
-        full = length >= self._limit
-        if covered < total:
-            if not self._due and length > OVERLAP:
-                self._limit = length
-                self._parallel = True
-                self._due = self._to_ask = step = length - OVERLAP
-                deepest = self._spec.max_offset // step * step
-                self._deepest = deepest if self._order and self._due < deepest < total - length else None
-                self._check_depth()
-            elif ended or covered <= OVERLAP or (self._parallel and not full):
-                self._restart(f"{covered} rows came, the vendor says {total}")
-            elif self._parallel:
-                self._due += self._limit - OVERLAP
-                self._check_depth()
-            else:
-                self._one_more(covered)
-        elif (full or covered > total) and not ended:
-            self._one_more(covered)
-        else:
-            self._finish()
-
-    def _one_more(self, covered: int) -> None:
-        """Ask for one page more: it proves the end, or goes on where no total can be relied on."""
-        self._parallel = False
-        if covered > OVERLAP:
-            self._due = self._to_ask = covered - OVERLAP
-        else:
-            # The first page is a single row; if more follow, no row can come again to prove where they join.
-            self._tail = None
-            self._due = self._to_ask = covered
-        self._check_depth()
+            self._check_depth()
 
     def _check_depth(self) -> None:
         """Go on from the last value when the next offset is beyond what may be asked."""
-        if self._due <= self._spec.max_offset:
-            return
         limit = self._spec.max_offset
+        if self._attempt.due <= limit:
+            return
         if self._order is None:
             self._end_with(PagingError(f"more rows than offset {limit} reaches, and no order to go on from"))
-        elif self.mark == self._start:
+        elif self.mark == self._attempt.start:
             self._end_with(
                 PagingError(
                     f"more rows than offset {limit} reaches share {self._order.field} {self.mark}: not readable"
@@ -263,7 +208,7 @@ class Segment(Reading):
             self._before = (self.mark, self._given)
             self._since = {row.get(self._spec.identity) for row in rows[same:]}
             self._given = set()
-            self._met.clear()
+            self._attempt.met.clear()
             self.mark = rows[-1][self._order.field] if self._order else None
             self._new(rows[bisect_left(values, values[-1]) :])
             fresh += rows[same:]
@@ -274,11 +219,11 @@ class Segment(Reading):
     def _new(self, rows: list[Row]) -> list[Row] | None:
         """Return the rows that were not given before. One that comes twice in a segment stands in another's place."""
         names = [row.get(self._spec.identity) for row in rows]
-        if not self._met.isdisjoint(names):
+        if not self._attempt.met.isdisjoint(names):
             self._restart(MOVED)
             return None
         fresh = [row for row, name in zip(rows, names, strict=True) if name not in self._given]
-        self._met.update(names)
+        self._attempt.met.update(names)
         self._given.update(names)
         return fresh
 
@@ -287,7 +232,7 @@ class Segment(Reading):
 
     def _lose_order(self, field: str) -> None:
         """Read once more; if the rows still are not in order, read them without it, but call it a failure."""
-        if self._stuck + (not self._progress) < RESTARTS_WITHOUT_PROGRESS:
+        if self._stuck + (not self._attempt.progress) < RESTARTS_WITHOUT_PROGRESS:
             self._restart("")
             return
         self._disordered = ContradictionError(
@@ -301,7 +246,7 @@ class Segment(Reading):
 
     def _restart(self, why: str) -> None:
         """Read again from the last row that is sure, a bounded number of times without a new row."""
-        self._stuck = 0 if self._progress and self._order else self._stuck + 1
+        self._stuck = 0 if self._attempt.progress and self._order else self._stuck + 1
         if self._stuck >= RESTARTS_WITHOUT_PROGRESS:
             self._end_with(ContradictionError(f"{why}, twice in a row; run again, or tell the vendor"))
         elif self._order and self.mark:
@@ -313,8 +258,9 @@ class Segment(Reading):
         """Return whether a first page lacks all the rows that have to be on it."""
         if self._opening is None:
             self._opening = {row.get(self._spec.identity) for row in rows}
-        ties = bool(rows and self._order and rows[-1].get(self._order.field) == self._start)
-        return bool(self._joint) and not ties and self._joint.isdisjoint(row.get(self._spec.identity) for row in rows)
+        ties = bool(rows and self._order and rows[-1].get(self._order.field) == self._attempt.start)
+        joint = self._attempt.joint
+        return bool(joint) and not ties and joint.isdisjoint(row.get(self._spec.identity) for row in rows)
 
     def _go_back(self) -> None:
         """Read the last page again too: the row that it ended with is gone, or this is not what was asked for."""
