@@ -2,7 +2,8 @@
 
 The workers only send requests. The main thread asks the readings what may be sent, feeds them the answers, and gives
 their pages in the order of the readings, so that bookmarks move in that order only. Readings ahead of the one that is
-being given are limited, and so are the pages that wait: memory stays bounded when the target is slow.
+being given are limited, and so are the pages that wait: memory stays bounded when the target is slow. What the first
+reading cannot go on without is outside of these limits, so that they never stop what everything else waits for.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 from tap_usage.rest.connection import Answer, Connection
+from tap_usage.rest.errors import ReadError
 from tap_usage.rest.paging import Ask, Page, Reading
 
 BUFFERED_PAGES_PER_WORKER = 4
@@ -27,6 +29,10 @@ READINGS_PER_WORKER = 4
 TICK_SECONDS = 1.0
 
 Key = TypeVar("Key")
+
+
+class StalledError(ReadError):
+    """A reading is not over, but awaits nothing and asks for nothing: a defect of the tap."""
 
 
 @dataclass(slots=True)
@@ -122,6 +128,21 @@ def read(workers: Workers, readings: Iterable[tuple[Key, Reading]]) -> Generator
         run.abandoned = True
 
 
+@dataclass(slots=True, eq=False)
+class _Begun(Generic[Key]):
+    """A reading that was begun.
+
+    Attributes:
+        sent: its requests that are on their way.
+        put_off: its requests whose time has not come.
+    """
+
+    key: Key
+    reading: Reading
+    sent: int = 0
+    put_off: int = 0
+
+
 class _Pass(Generic[Key]):
     def __init__(self, workers: Workers, readings: Iterator[tuple[Key, Reading]], run: _Run) -> None:
         self._workers = workers
@@ -129,8 +150,8 @@ class _Pass(Generic[Key]):
         self._most = workers.connection.max_concurrency
         self._readings = readings
         self._run = run
-        self._active: deque[tuple[Key, Reading]] = deque()
-        self._later: list[tuple[float, int, Ask, Reading]] = []
+        self._active: deque[_Begun[Key]] = deque()
+        self._later: list[tuple[float, int, Ask, _Begun[Key]]] = []
         self._numbers = itertools.count()
         self._more = True
         self._told = self._clock.monotonic()
@@ -142,7 +163,7 @@ class _Pass(Generic[Key]):
                 if (following := next(self._readings, None)) is None:
                     self._more = False
                 else:
-                    self._active.append(following)
+                    self._active.append(_Begun(*following))
             if not self._active:
                 return
             self._drain()
@@ -157,43 +178,70 @@ class _Pass(Generic[Key]):
             yield event
 
     def _next_event(self) -> Event[Key] | None:
-        key, reading = self._active[0]
-        if reading.pages:
-            return Event(key, reading, reading.pages.popleft())
-        if reading.finished:
+        first = self._active[0]
+        if first.reading.pages:
+            return Event(first.key, first.reading, first.reading.pages.popleft())
+        if first.reading.finished:
             self._active.popleft()
-            return Event(key, reading)
+            return Event(first.key, first.reading)
         return None
 
     def _has_room(self) -> bool:
         """One reading more than requests may be in flight; those that wait for their next poll do not count."""
-        waiting = len(self._later)
-        return len(self._active) - waiting <= self._most and len(self._active) < self._most * READINGS_PER_WORKER
+        busy = sum(begun.sent > 0 or not begun.put_off for begun in self._active)
+        return busy <= self._most and len(self._active) < self._most * READINGS_PER_WORKER
+
+    @property
+    def _is_free(self) -> bool:
+        return self._run.in_flight < self._most
 
     def _dispatch(self) -> None:
-        """Send what may be sent: first what was put off, then what the readings want, the first reading first."""
+        """Send what the first reading cannot go on without, what was put off, and then what there is room for."""
+        first = self._active[0]
+        while self._is_free and (ask := self._following(first)):
+            self._send(ask, first)
         now = self._clock.monotonic()
-        while self._later and self._later[0][0] <= now and self._run.in_flight < self._most:
-            *_, due, reading = heapq.heappop(self._later)
-            self._submit(due, reading)
-        room = self._most * BUFFERED_PAGES_PER_WORKER - sum(reading.held for _, reading in self._active)
-        for place, (_, reading) in enumerate(self._active):
-            first = not place and reading.held < self._most
-            while self._run.in_flight < self._most and (first or self._run.in_flight < room):
-                if (ask := reading.next_ask()) is None:
-                    break
-                if ask.delay > 0:
-                    heapq.heappush(self._later, (now + ask.delay, next(self._numbers), ask, reading))
-                else:
-                    self._submit(ask, reading)
+        while self._is_free and self._later and self._later[0][0] <= now:
+            *_, ask, begun = heapq.heappop(self._later)
+            begun.put_off -= 1
+            if not begun.reading.finished:
+                self._submit(ask, begun)
+        held = sum(begun.reading.held for begun in self._active)
+        for begun in self._active:
+            # What the first reading asks ahead may always use all workers, whatever the others hold.
+            room = self._most * (BUFFERED_PAGES_PER_WORKER + (begun is first)) - held
+            while self._is_free and self._run.in_flight < room and (ask := self._following(begun, ahead=True)):
+                self._send(ask, begun)
 
-    def _submit(self, ask: Ask, reading: Reading) -> None:
-        self._workers.submit(partial(self._workers.connection.send, ask.request), (ask, reading), self._run)
+    def _following(self, begun: _Begun[Key], *, ahead: bool = False) -> Ask | None:
+        """Return what a reading asks for. Nothing will ever come of one that neither asks, awaits nor gives: end it."""
+        reading = begun.reading
+        if reading.finished:
+            return None
+        if ask := reading.next_ask():
+            return ask
+        if not (begun.sent or begun.put_off or reading.pages):
+            reading.error = StalledError("the reading came to a stop before its end: a defect of the tap, report it")
+            reading.finished = True
+            return None
+        return reading.ask_ahead() if ahead else None
+
+    def _send(self, ask: Ask, begun: _Begun[Key]) -> None:
+        """Send a request, or put it off until its time comes."""
+        if ask.delay > 0:
+            begun.put_off += 1
+            heapq.heappush(self._later, (self._clock.monotonic() + ask.delay, next(self._numbers), ask, begun))
+        else:
+            self._submit(ask, begun)
+
+    def _submit(self, ask: Ask, begun: _Begun[Key]) -> None:
+        begun.sent += 1
+        self._workers.submit(partial(self._workers.connection.send, ask.request), (ask, begun), self._run)
 
     def _receive(self) -> None:
         """Wait for an answer and hand it to its reading, at most until a request is due or a second has passed."""
         seconds = TICK_SECONDS
-        if self._later and self._run.in_flight < self._most:
+        if self._later and self._is_free:
             seconds = max(0.0, min(self._later[0][0] - self._clock.monotonic(), TICK_SECONDS))
         if not self._run.in_flight:
             self._clock.wait(seconds)
@@ -206,11 +254,15 @@ class _Pass(Generic[Key]):
             while True:
                 self._hand_over(*self._run.answers.get_nowait())
 
-    def _hand_over(self, owner: tuple[Ask, Reading], outcome: Answer | BaseException) -> None:
-        ask, reading = owner
+    def _hand_over(self, owner: tuple[Ask, _Begun[Key]], outcome: Answer | BaseException) -> None:
+        ask, begun = owner
+        reading = begun.reading
+        begun.sent -= 1
         self._run.in_flight -= 1
         if not isinstance(outcome, Answer | Exception):
             raise outcome
+        if reading.finished:
+            return
         try:
             if isinstance(outcome, Answer):
                 reading.take(ask, outcome)

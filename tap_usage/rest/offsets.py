@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -77,8 +78,10 @@ class _DeepReading(Reading):
     """One partition, as a row of segments: as deep as offsets reach, then on from the last value.
 
     The deepest page of a segment is asked for early, because its last row tells where the next segment begins: the two
-    are then read side by side. What they share is left out, and when the first does not end where the second began, the
-    second is thrown away.
+    are then read side by side. What they share is left out. The second is thrown away as soon as the first begins anew,
+    and when the first does not end where the second began.
+
+    Only what the first segment reads next is needed; all else is read ahead.
     """
 
     def __init__(self, spec: OffsetPages, request: Request, start: str | None, end: datetime | None) -> None:
@@ -94,18 +97,16 @@ class _DeepReading(Reading):
         return len(self.pages) + sum(segment.held for segment in self._segments)
 
     def next_ask(self) -> Ask | None:
+        return None if self.finished else _of(self._segments[0], Segment.next_ask)
+
+    def ask_ahead(self) -> Ask | None:
         if self.finished:
             return None
         last = self._segments[-1]
         if last.anchor is not None and len(self._segments) < SEGMENTS:
             self._segments.append(self._new(last.anchor))
-        asks = (
-            Ask(ask.request, tag=(segment, ask))
-            for following in (Segment.opening_ask, Segment.next_ask)
-            for segment in self._segments
-            if (ask := following(segment))
-        )
-        return next(asks, None)
+        wanted = itertools.product((Segment.opening_ask, Segment.ask_ahead), self._segments)
+        return next((ask for following, segment in wanted if (ask := _of(segment, following))), None)
 
     def take(self, ask: Ask, answer: Answer) -> None:
         self.tries += answer.tries
@@ -120,6 +121,8 @@ class _DeepReading(Reading):
 
     def _move_on(self) -> None:
         """Give the pages of the first segment; when it is over, go on with the next one."""
+        while any(later.start != segment.anchor for segment, later in itertools.pairwise(self._segments)):
+            self._segments.pop()
         while not self.finished:
             first = self._segments[0]
             while first.pages:
@@ -129,6 +132,7 @@ class _DeepReading(Reading):
                 return
             if not first.deeper:
                 self.error, self.vanished, self.finished = first.error, first.vanished, True
+                self._segments.clear()
                 return
             self._segments.popleft()
             if not self._segments or self._segments[0].start != first.mark or not self._segments[0].joins(first.edge):
@@ -145,3 +149,8 @@ class _DeepReading(Reading):
         self.received += len(page.rows)
         if page.rows:
             self.pages.append(page)
+
+
+def _of(segment: Segment, following: Callable[[Segment], Ask | None]) -> Ask | None:
+    ask = following(segment)
+    return ask and Ask(ask.request, tag=(segment, ask))

@@ -1,8 +1,8 @@
 """Paging: frozen specifications, and the reading of one partition that follows them.
 
 A specification (`SinglePage`, `NextLink`, `OffsetPages`, and `Execution` in `polling`) belongs to a stream class. Its
-`read` makes a fresh `Reading` for one partition or window. A reading does no I/O: it says which requests may be sent
-now, takes the answers in whatever order they come, and gives pages in order.
+`read` makes a fresh `Reading` for one partition or window. A reading does no I/O: it says which request it cannot do
+without and which ones may be sent ahead, takes the answers in whatever order they come, and gives pages in order.
 """
 
 from __future__ import annotations
@@ -75,7 +75,15 @@ class Reading(ABC):
 
     @abstractmethod
     def next_ask(self) -> Ask | None:
-        """Return a request that may be sent now, None if one has to wait for answers."""
+        """Return the request without which the reading cannot go on; None while its answer is awaited.
+
+        It is sent however much waits in memory. A reading that is not over and awaits no answer has to name one: to
+        have none then is a defect, which ends the reading.
+        """
+
+    def ask_ahead(self) -> Ask | None:
+        """Return a request for what will be needed later; it is sent only while there is room for its answer."""
+        return None
 
     @abstractmethod
     def take(self, ask: Ask, answer: Answer) -> None:

@@ -77,6 +77,10 @@ class Segment(Reading):
             self._attempt.joint = edge
         return self._opening is None or not self._opening.isdisjoint(edge)
 
+    def next_ask(self) -> Ask | None:
+        attempt = self._attempt
+        return None if self.finished or attempt.due in attempt.asked else self._ask(attempt.due)
+
     def opening_ask(self) -> Ask | None:
         """Return the request for the first or the deepest page, on which the others wait; None if it was sent."""
         attempt = self._attempt
@@ -88,7 +92,7 @@ class Segment(Reading):
             return self._ask(attempt.deepest)
         return None
 
-    def next_ask(self) -> Ask | None:
+    def ask_ahead(self) -> Ask | None:
         offset = None if self.finished else self._attempt.next_offset()
         return None if offset is None else self._ask(offset)
 
@@ -114,8 +118,8 @@ class Segment(Reading):
         if attempt is not self._attempt or self.finished:
             return
         attempt.arrive(offset, answer)
-        if offset == attempt.deepest and isinstance(answer, Answer) and (rows := dig(answer.body, self._spec.rows)):
-            attempt.anchor = rows[-1].get(self._order.field) if self._order else None
+        if offset == attempt.deepest and isinstance(answer, Answer):
+            attempt.anchor = self._anchor(answer)
         while not self.finished and (due := self._attempt.arrived.pop(self._attempt.due, None)) is not None:
             if not isinstance(due, Exception):
                 self._page(due)
@@ -123,6 +127,12 @@ class Segment(Reading):
                 self._nothing()
             else:
                 super().fail(ask, due)
+
+    def _anchor(self, answer: Answer) -> str | None:
+        """Return the last value of the deepest page, None if nothing can go on from there."""
+        rows: list[Row] = dig(answer.body, self._spec.rows)
+        value = rows[-1].get(self._order.field) if rows and self._order else None
+        return value if isinstance(value, str) and value != self._attempt.start else None
 
     def _nothing(self) -> None:
         """Take a 404: nothing is there, unless the page before says that something has to come again."""

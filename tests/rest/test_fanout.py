@@ -171,6 +171,22 @@ def test_pages_wait_in_bounded_number_while_the_consumer_is_slow(open_workers: C
     assert most < held <= most * (BUFFERED_PAGES_PER_WORKER + 1)
 
 
+@pytest.mark.parametrize("most", [1, 2, 5])
+def test_what_the_first_reading_needs_is_sent_however_much_the_others_hold(
+    open_workers: Callable[..., Workers], most: int
+) -> None:
+    class Full(Slow):
+        """Holds as many pages as the connection allows, before anything came."""
+
+        @property
+        def held(self) -> int:
+            return most * (BUFFERED_PAGES_PER_WORKER + 1)
+
+    readings: list[tuple[int, Reading]] = [(0, Slow(3, delay=0.0)), (1, Full(1, delay=0.0))]
+    events = everything(open_workers(max_concurrency=most), iter(readings))
+    assert events == [(0, ["x"]), (0, None), (1, ["x"]), (1, None)]
+
+
 def test_one_partition_with_many_pages_uses_all_workers(open_workers: Callable[..., Workers]) -> None:
     store, full = Store(range(400)), threading.Barrier(4)
 

@@ -11,8 +11,8 @@ import pytest
 from tap_usage.rest.clock import Clock, Stopped
 from tap_usage.rest.connection import Request
 from tap_usage.rest.errors import RequestError
-from tap_usage.rest.fanout import TICK_SECONDS, Workers, read
-from tap_usage.rest.paging import NextLink, Reading
+from tap_usage.rest.fanout import TICK_SECONDS, StalledError, Workers, read
+from tap_usage.rest.paging import Ask, NextLink, Reading
 from tests.rest.scripted import ONE, Broken, Scripted, Slow, everything, row_of, scripted, singles, told
 from tests.rest.virtual import VirtualClock, refusal
 
@@ -49,6 +49,48 @@ def test_a_defect_of_one_reading_is_its_failure_and_no_others(open_workers: Call
     readings: list[tuple[int, Reading]] = [(0, Broken(1)), (1, Slow(1))]
     events = [event for event in read(open_workers(), iter(readings)) if event.reading and event.page is None]
     assert [type(event.reading.error) for event in events if event.reading] == [KeyError, type(None)]
+
+
+def test_a_reading_that_awaits_nothing_and_asks_for_nothing_is_a_defect_that_is_told_not_waited_for(
+    open_workers: Callable[..., Workers],
+) -> None:
+    class Silent(Slow):
+        def next_ask(self) -> Ask | None:
+            return super().next_ask() if self._left > 1 else None
+
+    class Hiding(Slow):
+        def next_ask(self) -> Ask | None:
+            return None
+
+        def ask_ahead(self) -> Ask | None:
+            return super().next_ask()
+
+    readings: list[tuple[int, Reading]] = [(0, Silent(2)), (1, Hiding(1)), (2, Slow(1))]
+    events = [event for event in read(open_workers(), iter(readings)) if event.reading and event.page is None]
+    assert [type(event.reading.error) for event in events if event.reading] == [StalledError, StalledError, type(None)]
+
+
+def test_what_a_reading_put_off_is_not_sent_when_it_is_over_by_then(open_workers: Callable[..., Workers]) -> None:
+    workers = open_workers()
+    ended, other = Slow(9, delay=30.0), Slow(9, delay=7.0)
+    for event in read(workers, iter([(0, ended), (1, other)])):
+        ended.finished = True
+        if event.key == 1 and event.page is None:
+            break
+    assert len(scripted(workers).asked) == 9
+    assert other.finished
+
+
+def test_an_answer_for_a_reading_that_is_over_is_not_taken(open_workers: Callable[..., Workers]) -> None:
+    following = {"/0": "/1", "/1": "/2", "/2": None}
+    workers = open_workers(lambda request: row_of(request) | {"next": following[request.path]}, max_concurrency=1)
+    given = []
+    for event in read(workers, iter([(0, NextLink("items", "next").read(Request("/0")))])):
+        given.append(told(event))
+        if event.reading and event.page:
+            event.reading.finished = True
+            scripted(workers).wait_for(2)
+    assert given == [(0, ["/0"]), (0, None)]
 
 
 def test_pages_before_a_failure_are_given_before_it(open_workers: Callable[..., Workers]) -> None:

@@ -72,7 +72,7 @@ def test_as_soon_as_the_total_is_known_all_pages_may_be_asked_together() -> None
     first = reading.next_ask()
     assert first
     give(reading, first, store(first.request))
-    more = [reading.next_ask() for _ in range(3)]
+    more = [reading.next_ask(), reading.next_ask(), reading.ask_ahead(), reading.ask_ahead()]
     assert [ask.request.params["offset"] for ask in more if ask] == [3, 6]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tap_usage.rest.connection import Request
 from tests.rest.store import TEN, Store, names, pages, read, stamp, unsorted
-from tests.rest.virtual import drive, ids
+from tests.rest.virtual import asked, drive, give, ids
 
 
 @pytest.mark.parametrize("ordered", [True, False])
@@ -133,6 +133,42 @@ def test_past_the_largest_offset_it_goes_on_from_the_last_value(
     assert given == names(*range(200))
     assert reading.error is None
     assert max(store.offsets) <= max_offset
+
+
+def test_what_is_read_ahead_is_thrown_away_when_the_segment_before_begins_anew() -> None:
+    store = Store(range(100), max_offset=20)
+    reading = pages(size=5, max_offset=20).read(Request("/rows"))
+    opening = asked(reading)
+    give(reading, opening, store(opening.request))
+    needed, deepest = reading.next_ask(), reading.ask_ahead()
+    assert needed
+    assert deepest
+    give(reading, deepest, store(deepest.request))
+    ahead = reading.ask_ahead()
+    assert ahead
+    assert ahead.request.params["from"] == stamp(24)
+    store.delete(0)
+    give(reading, ahead, store(ahead.request))
+    assert reading.held == 3
+    give(reading, needed, store(needed.request))
+    assert reading.held == len(reading.pages) == 1
+    assert asked(reading).request.params["from"] == stamp(4)
+
+
+@pytest.mark.parametrize("odd", [None, 7, ["2026-01-01T00:00:09Z"], {}])
+def test_nothing_goes_on_from_a_deepest_page_that_ends_without_a_time_or_is_empty(odd: object) -> None:
+    for empty in (False, True):
+        store = Store(range(100), max_offset=20)
+        reading = pages(size=5, max_offset=20).read(Request("/rows"))
+        opening = asked(reading)
+        give(reading, opening, store(opening.request))
+        needed, deepest = reading.next_ask(), reading.ask_ahead()
+        assert needed
+        assert deepest
+        body = store(deepest.request)
+        body["data"][-1]["used_on"] = odd
+        give(reading, deepest, store.envelope([], 100) if empty else body)
+        assert {ask.request.params["offset"] for ask in iter(reading.ask_ahead, None)} == {8, 12, 16}
 
 
 def test_more_than_ten_thousand_rows_are_read_without_a_larger_offset() -> None:

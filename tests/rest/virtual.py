@@ -80,9 +80,12 @@ def drive(
     waiting: list[tuple[Ask, Any]] = []
     pages: list[Page] = []
     while not reading.finished:
-        while len(waiting) < in_flight and (ask := reading.next_ask()) is not None:
+        if not waiting:
+            needed = reading.next_ask()
+            assert needed, "the reading neither names what it needs nor ends"
+            waiting.append((needed, serve(needed.request)))
+        while len(waiting) < in_flight and (ask := reading.next_ask() or reading.ask_ahead()) is not None:
             waiting.append((ask, serve(ask.request)))
-        assert waiting, "the reading neither asks nor ends"
         give(reading, *waiting.pop(order.randrange(len(waiting)) if order else 0))
         for page in drain(reading):
             seen(page)
@@ -95,6 +98,6 @@ def ids(pages: list[Page]) -> list[Any]:
 
 
 def asked(reading: Reading) -> Ask:
-    ask = reading.next_ask()
+    ask = reading.next_ask() or reading.ask_ahead()
     assert ask
     return ask
