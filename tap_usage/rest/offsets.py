@@ -13,7 +13,7 @@ from typing import Any
 from tap_usage.rest.connection import Answer, Request
 from tap_usage.rest.errors import dig
 from tap_usage.rest.paging import Ask, Page, Reading, count
-from tap_usage.rest.segments import Segment
+from tap_usage.rest.segments import Segment, ShortError
 
 SEGMENTS = 3
 
@@ -131,7 +131,9 @@ class _DeepReading(Reading):
             if not first.finished:
                 return
             if not first.deeper:
-                self.error, self.vanished, self.finished = first.error, first.vanished, True
+                short = isinstance(first.error, ShortError)
+                self.error = ShortError(self.received, self.expected) if short else first.error
+                self.vanished, self.finished = first.vanished, True
                 self._segments.clear()
                 return
             self._segments.popleft()

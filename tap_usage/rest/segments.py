@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from tap_usage.rest.offsets import OffsetPages
 
 RESTARTS_WITHOUT_PROGRESS = 2
-MOVED = "rows moved while they were read"
+TWICE = "twice in a row; run again, or tell the vendor"
+
+
+class ShortError(ContradictionError):
+    """Fewer rows came than the vendor counts, twice in a row."""
+
+    def __init__(self, received: int, expected: int | None) -> None:
+        super().__init__(f"{received} rows came, the vendor says {expected}, {TWICE}")
 
 
 class Segment(Reading):
@@ -137,7 +144,7 @@ class Segment(Reading):
     def _nothing(self) -> None:
         """Take a 404: nothing is there, unless the page before says that something has to come again."""
         if self._attempt.tail is not None:
-            self._restart(MOVED)
+            self._restart()
         else:
             self.vanished = not self._attempt.due
             self._finish()
@@ -148,7 +155,7 @@ class Segment(Reading):
         rows: list[Row] = dig(answer.body, self._spec.rows)
         identity = self._spec.identity
         if attempt.due and (rows[0].get(identity) if rows else None) != attempt.tail:
-            self._restart(MOVED)
+            self._restart()
             return
         if not attempt.due and self._is_torn_off(rows):
             self._go_back()
@@ -163,14 +170,13 @@ class Segment(Reading):
         if rows:
             attempt.tail = rows[-1].get(identity)
         total, trusted = self._spec.total_of(answer.body)
-        covered = attempt.due + len(rows)
         if trusted and total is not None:
-            self.expected = self.received + max(0, total - covered)
+            self.expected = self.received + max(0, total - attempt.due - len(rows))
         outlook = Outlook.END if self._beyond_end(rows) else attempt.plan(len(rows), total if trusted else None)
         if outlook is Outlook.END:
             self._finish()
         elif outlook is Outlook.SHORT:
-            self._restart(f"{covered} rows came, the vendor says {total}")
+            self._restart(ShortError(self.received, self.expected))
         else:
             self._check_depth()
 
@@ -230,7 +236,7 @@ class Segment(Reading):
         """Return the rows that were not given before. One that comes twice in a segment stands in another's place."""
         names = [row.get(self._spec.identity) for row in rows]
         if not self._attempt.met.isdisjoint(names):
-            self._restart(MOVED)
+            self._restart()
             return None
         fresh = [row for row, name in zip(rows, names, strict=True) if name not in self._given]
         self._attempt.met.update(names)
@@ -243,7 +249,7 @@ class Segment(Reading):
     def _lose_order(self, field: str) -> None:
         """Read once more; if the rows still are not in order, read them without it, but call it a failure."""
         if self._stuck + (not self._attempt.progress) < RESTARTS_WITHOUT_PROGRESS:
-            self._restart("")
+            self._restart()
             return
         self._disordered = ContradictionError(
             f"rows do not come in the order of `{field}`; they were emitted, but not bookmarked"
@@ -254,11 +260,11 @@ class Segment(Reading):
         self._given.clear()
         self._begin(self.start, set())
 
-    def _restart(self, why: str) -> None:
-        """Read again from the last row that is sure, a bounded number of times without a new row."""
+    def _restart(self, why: ContradictionError | None = None) -> None:
+        """Read again from the last row that is sure; with this error if that was in vain before."""
         self._stuck = 0 if self._attempt.progress and self._order else self._stuck + 1
         if self._stuck >= RESTARTS_WITHOUT_PROGRESS:
-            self._end_with(ContradictionError(f"{why}, twice in a row; run again, or tell the vendor"))
+            self._end_with(why or _moved())
         elif self._order and self.mark:
             self._begin(self.mark, self._given)
         else:
@@ -276,7 +282,7 @@ class Segment(Reading):
         """Read the last page again too: the row that it ended with is gone, or this is not what was asked for."""
         self._stuck += 1
         if self._stuck >= RESTARTS_WITHOUT_PROGRESS:
-            self._end_with(ContradictionError(f"{MOVED}, twice in a row; run again, or tell the vendor"))
+            self._end_with(_moved())
             return
         self._twice = self._since
         self.mark, self._given = self._before
@@ -289,6 +295,10 @@ class Segment(Reading):
     def _end_with(self, error: PagingError) -> None:
         self.error = error
         self.finished = True
+
+
+def _moved() -> ContradictionError:
+    return ContradictionError(f"rows moved while they were read, {TWICE}")
 
 
 def _comparable(texts: list[str], mark: str | None) -> list[Any]:

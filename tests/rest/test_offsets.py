@@ -160,7 +160,13 @@ def test_a_total_that_is_too_large_is_a_failure_after_all_rows(ordered: bool) ->
     given, reading = read(Store(TEN, bias=1), pages(size=4, ordered=ordered))
     assert given == names(*TEN)
     assert isinstance(reading.error, PagingError)
-    assert "rows came, the vendor says" in str(reading.error)
+    assert str(reading.error).startswith("10 rows came, the vendor says 11, twice in a row")
+
+
+def test_a_total_that_is_too_large_is_told_with_the_rows_of_all_segments() -> None:
+    given, reading = read(Store(range(100), bias=1, max_offset=20), pages(size=5, max_offset=20), in_flight=4)
+    assert given == names(*range(100))
+    assert str(reading.error).startswith("100 rows came, the vendor says 101, twice in a row")
 
 
 @pytest.mark.parametrize("clamp", [2, 3, 4])
