@@ -9,6 +9,7 @@ question, and the reading goes back one page more.
 
 from __future__ import annotations
 
+import contextlib
 from bisect import bisect_left, bisect_right
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -108,8 +109,7 @@ class Segment(Reading):
         attempt.asked.add(offset)
         params: dict[str, Any] = {self._spec.limit_param: self._size, self._spec.offset_param: offset}
         if self._spec.order:
-            # In whole milliseconds, rounded up: the rows that this lets in too are left out when they come.
-            end = _text(self._end + timedelta(microseconds=999)) if self._end else None
+            end = _rounded_up(self._end) if self._end else None
             params |= self._spec.order.params(attempt.start, end)
         return Ask(self._request.with_params(**params), tag=(attempt, offset))
 
@@ -316,7 +316,10 @@ def _comparable(texts: list[str], mark: str | None) -> list[Any]:
     return [_instant(mark) if mark else None, *map(_instant, texts)]
 
 
-def _text(at: datetime) -> str:
+def _rounded_up(at: datetime) -> str:
+    """Return whole milliseconds; the rows that rounding lets in too are left out when they come."""
+    with contextlib.suppress(OverflowError):
+        at += timedelta(microseconds=999)
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -34,6 +34,26 @@ def test_an_end_between_two_seconds_is_kept() -> None:
     assert ask.request.params["before"] == "2026-01-01T00:00:05.500Z"
 
 
+@pytest.mark.parametrize(
+    ("end", "text"),
+    [
+        (datetime.max.replace(tzinfo=UTC), "9999-12-31T23:59:59.999Z"),
+        (datetime.min.replace(tzinfo=UTC), "0001-01-01T00:00:00.000Z"),
+    ],
+)
+def test_the_first_and_the_last_time_there_is_are_ends_like_any_other(end: datetime, text: str) -> None:
+    assert asked(pages().read(Request("/rows"), None, end)).request.params["before"] == text
+
+
+def test_times_at_the_edge_of_the_calendar_are_compared_as_any_others() -> None:
+    texts = ["0001-01-01T00:00:00+01:00", "0001-01-01T00:00:00Z", stamp(0), "9999-12-31T23:59:59.999999-01:00"]
+    rows = [{"id": f"r{number}", "used_on": text} for number, text in enumerate(texts)]
+    reading = pages(size=9).read(Request("/rows"), None, datetime.max.replace(tzinfo=UTC))
+    found = drive(reading, lambda _: {"data": rows, "meta": {"results": {"total": 4}}})
+    assert ids(found) == names(0, 1, 2)
+    assert reading.error is None
+
+
 def test_nothing_more_is_asked_before_the_first_answer() -> None:
     reading = pages().read(Request("/rows"))
     assert reading.next_ask()
