@@ -39,7 +39,7 @@ class Extraction:
         state: the stream's part of the Singer state, changed in place.
 
     Attributes:
-        emitted, requests, vanished: counts for the summary.
+        emitted, vanished: counts for the summary.
         missing: partitions that were listed and answered 404.
         expected: rows the vendor said there are, None if it did not say.
     """
@@ -53,7 +53,7 @@ class Extraction:
         self._shaping = Shaping(stream)
         self.emitted = 0
         self.expected: int | None = None
-        self.requests = 0
+        self._sent = fanout.Sent()
         self.vanished = 0
         self.missing = 0
         self._failed = False
@@ -94,11 +94,11 @@ class Extraction:
         """How much was emitted of what the vendor said there is, and what it took."""
         of = f" of {self.expected}" if self.expected is not None else ""
         gone = f", {self.vanished} vanished" if self.vanished else ""
-        return f"{self.emitted}{of} rows, {self.requests} requests{gone}"
+        return f"{self.emitted}{of} rows, {self._sent.count} requests{gone}"
 
     def _events(self, units: Iterator[Unit]) -> Iterator[tuple[Unit, Reading, Page | None]]:
         """Yield pages and ends of readings; write the state in between, count, and report failures."""
-        for event in fanout.read(self._workers, ((unit, self._reading(unit)) for unit in units)):
+        for event in fanout.read(self._workers, ((unit, self._reading(unit)) for unit in units), self._sent):
             if event.key is None or event.reading is None:
                 self._save()
                 continue
@@ -112,7 +112,6 @@ class Extraction:
                 self._count(unit, reading)
 
     def _count(self, unit: Unit, reading: Reading) -> None:
-        self.requests += reading.tries
         if reading.expected is not None:
             self.expected = (self.expected or 0) + reading.expected
         if reading.vanished:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,7 @@ from tap_usage.sandbox import Sandbox
 from tap_usage.tap import TapUsage
 from tap_usage.vendors.elasticpath import Promotions
 from tests.command import complaints, messages, started, tap, written
-from tests.running import ImpatientTap
+from tests.running import ImpatientTap, KeptLines
 from tests.truth import STREAMS, TRUTH
 
 SETTINGS = TapUsage.config_jsonschema["properties"]
@@ -85,6 +87,26 @@ def test_a_run_ends_with_one_line_for_each_stream(sandbox: Sandbox, config: str,
         assert int(found[1]) == len(TRUTH[stream](sandbox))
         assert found[3] in {None, found[1]}
         assert int(found[4]) > 0
+
+
+def test_the_summary_of_a_run_that_was_ended_tells_the_requests_it_made(sandbox: Sandbox) -> None:
+    stream = "elasticpath_promotion_usages"
+
+    class Interrupted(KeptLines):
+        def write_records(self, name: str, rows: Iterable[dict[str, Any]], version: int | None = None) -> None:
+            super().write_records(name, rows, version)
+            if name == stream:
+                tap.clock.stop()
+
+    sandbox.elasticpath.clear()
+    sandbox.elasticpath.add_usages(sandbox.elasticpath.add_promotion(), 2000, "2026-11-01T00:00:00Z", 60)
+    tap = ImpatientTap(config={**sandbox.config, "max_concurrency": 1}, message_writer=Interrupted())
+    with pytest.raises(SystemExit):
+        tap.run()
+    found = re.match(r"(\d+) rows, (\d+) requests, ", tap.summaries[stream])
+    assert found
+    assert int(found[1]) < 2000
+    assert 1 <= int(found[2]) <= sandbox.count("elasticpath.usages") + 1
 
 
 def test_a_second_run_takes_the_last_state_line(config: str, tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ class Request:
         json: JSON body.
         check: returns why a decoded 2xx body cannot be what was asked for, or None; such a body is asked for again.
         repeatable: False when a repeat might do the work twice: then a lost answer is repeated only once.
+        sent: is called, in the sending thread, each time it goes out.
     """
 
     path: str
@@ -66,6 +67,7 @@ class Request:
     json: Any = None
     check: Callable[[Any], str | None] = lambda _: None
     repeatable: bool = True
+    sent: Callable[[], None] = lambda: None
 
     def with_params(self, **params: Any) -> Request:  # noqa: ANN401 - query values
         """Return the request with more parameters."""
@@ -288,6 +290,7 @@ class Connection:
 
     def _once(self, wire: Wire, request: Request) -> Answer | Trouble:
         self.throttle.take()
+        request.sent()
         where = wire.where
         status = None
         clock = self.clock

@@ -15,7 +15,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Generic, TypeVar, cast
@@ -47,6 +47,19 @@ class Event(Generic[Key]):
     key: Key | None
     reading: Reading | None = None
     page: Page | None = None
+
+
+class Sent:
+    """How many requests went out, repeats included: counted when they do, so that it is right at any moment."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._lock = threading.Lock()
+
+    def add(self) -> None:
+        """Count one."""
+        with self._lock:
+            self.count += 1
 
 
 class Workers:
@@ -112,8 +125,15 @@ class _Run:
         self.abandoned = False
 
 
-def read(workers: Workers, readings: Iterable[tuple[Key, Reading]]) -> Generator[Event[Key], None, None]:
+def read(
+    workers: Workers, readings: Iterable[tuple[Key, Reading]], sent: Sent | None = None
+) -> Generator[Event[Key], None, None]:
     """Read all readings, as many side by side as the connection allows, and give what comes in their order.
+
+    Args:
+        workers: of one vendor.
+        readings: whose they are, and what reads.
+        sent: counts their requests.
 
     Yields:
         The pages of each reading, then one event without a page when it is over; ticks in between.
@@ -123,7 +143,7 @@ def read(workers: Workers, readings: Iterable[tuple[Key, Reading]]) -> Generator
     """
     run = _Run()
     try:
-        yield from _Pass(workers, iter(readings), run).events()
+        yield from _Pass(workers, iter(readings), run, sent or Sent()).events()
     finally:
         run.abandoned = True
 
@@ -144,12 +164,13 @@ class _Begun(Generic[Key]):
 
 
 class _Pass(Generic[Key]):
-    def __init__(self, workers: Workers, readings: Iterator[tuple[Key, Reading]], run: _Run) -> None:
+    def __init__(self, workers: Workers, readings: Iterator[tuple[Key, Reading]], run: _Run, sent: Sent) -> None:
         self._workers = workers
         self._clock = workers.connection.clock
         self._most = workers.connection.max_concurrency
         self._readings = readings
         self._run = run
+        self._sent = sent
         self._active: deque[_Begun[Key]] = deque()
         self._later: list[tuple[float, int, Ask, _Begun[Key]]] = []
         self._numbers = itertools.count()
@@ -236,7 +257,8 @@ class _Pass(Generic[Key]):
 
     def _submit(self, ask: Ask, begun: _Begun[Key]) -> None:
         begun.sent += 1
-        self._workers.submit(partial(self._workers.connection.send, ask.request), (ask, begun), self._run)
+        request = replace(ask.request, sent=self._sent.add)
+        self._workers.submit(partial(self._workers.connection.send, request), (ask, begun), self._run)
 
     def _receive(self) -> None:
         """Wait for an answer and hand it to its reading, at most until a request is due or a second has passed."""

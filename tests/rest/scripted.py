@@ -41,6 +41,7 @@ class Scripted(Connection):
             self.asked.append(request.path)
             self.busy += 1
             self.most_busy = max(self.most_busy, self.busy)
+        request.sent()
         try:
             return answer(self.script(request))
         finally:

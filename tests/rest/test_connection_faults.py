@@ -4,6 +4,7 @@ import threading
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -18,10 +19,11 @@ from tests.running import ImpatientClock
 
 @pytest.mark.parametrize("fault", PASSING)
 def test_what_may_pass_is_asked_for_again(fault: str) -> None:
+    sent: list[str] = []
     with Loopback(in_turn(PASSING[fault][0], GOOD)) as server:
-        answer = connect(server.origin).send(ROWS)
+        answer = connect(server.origin).send(replace(ROWS, sent=lambda: sent.append(fault)))
     assert answer.body == {"rows": []}
-    assert answer.tries == len(server.heard) == 2
+    assert answer.tries == len(sent) == len(server.heard) == 2
     assert len(server.tokens) == 1
 
 

@@ -11,9 +11,10 @@ import pytest
 from tap_usage.rest.clock import Clock, Stopped
 from tap_usage.rest.connection import Request
 from tap_usage.rest.errors import RequestError
-from tap_usage.rest.fanout import TICK_SECONDS, StalledError, Workers, read
+from tap_usage.rest.fanout import TICK_SECONDS, Sent, StalledError, Workers, read
 from tap_usage.rest.paging import Ask, NextLink, Reading
 from tests.rest.scripted import ONE, Broken, Scripted, Slow, everything, row_of, scripted, singles, told
+from tests.rest.store import Store, pages
 from tests.rest.virtual import VirtualClock, refusal
 
 
@@ -183,6 +184,18 @@ def test_a_stop_counts_even_while_there_is_something_to_give(open_workers: Calla
     clock.stop()
     with pytest.raises(Stopped):
         next(events)
+
+
+def test_requests_are_counted_when_they_are_sent_whether_or_not_their_readings_come_to_an_end(
+    open_workers: Callable[..., Workers],
+) -> None:
+    store, sent = Store(range(400)), Sent()
+    workers = open_workers(store, max_concurrency=1)
+    for event in read(workers, iter([(0, pages(size=5).read(Request("/0")))]), sent):
+        if event.page and event.page.rows[-1]["id"] == "r40":
+            break
+    workers.close()
+    assert 10 <= sent.count == len(store.asked) < 20
 
 
 def test_a_worker_that_was_stopped_ends_the_run(open_workers: Callable[..., Workers]) -> None:
