@@ -49,8 +49,9 @@ demo: .venv/.ready .venv-meltano/.ready ## Run Meltano twice against the simulat
 bench: .venv/.ready ## Measure the tap, other tools beside it
 	.venv/bin/python -m benchmarks
 
-soak: .venv/.ready ## Kill, signal and disturb the tap at random for five minutes
+soak: .venv/.ready ## Kill, signal and disturb the tap at random for some minutes
 	.venv/bin/python -m tests.resilience.soak
+	.venv/bin/python -m tests.rest.offsets_model --minutes 1
 
 constraints: .venv/.ready ## Resolve all pinned versions afresh
 	.venv/bin/python constraints/renew.py

@@ -109,7 +109,6 @@ class _DeepReading(Reading):
         return next((ask for following, segment in wanted if (ask := _of(segment, following))), None)
 
     def take(self, ask: Ask, answer: Answer) -> None:
-        self.tries += answer.tries
         segment, inner = ask.tag
         segment.take(inner, answer)
         self._move_on()

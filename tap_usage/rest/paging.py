@@ -56,7 +56,6 @@ class Reading(ABC):
         vanished: the vendor says there is nothing (404), and that was to be expected.
         expected: rows the vendor said there are, None if it did not say.
         received: distinct rows so far.
-        tries: requests sent so far.
     """
 
     def __init__(self) -> None:
@@ -64,7 +63,6 @@ class Reading(ABC):
         self.vanished = False
         self.expected: int | None = None
         self.received = 0
-        self.tries = 0
         self.finished = False
         self.pages: deque[Page] = deque()
 
@@ -175,7 +173,6 @@ class _SingleReading(Reading):
         return ask
 
     def take(self, ask: Ask, answer: Answer) -> None:  # noqa: ARG002 - there is only one
-        self.tries += answer.tries
         rows = self._spec.rows_of(answer.body)
         self.received = len(rows)
         self.finished = True
@@ -238,7 +235,6 @@ class _LinkedReading(Reading):
         return ask
 
     def take(self, ask: Ask, answer: Answer) -> None:  # noqa: ARG002 - one after the other
-        self.tries += answer.tries
         rows = dig(answer.body, self._spec.rows) or []
         before = len(self._seen)
         self._seen.update(row.get(self._spec.identity) for row in rows)

@@ -131,7 +131,6 @@ class _ExecutionReading(Reading):
         return ask
 
     def take(self, ask: Ask, answer: Answer) -> None:
-        self.tries += answer.tries
         if ask is self._submit:
             execution_id = dig(answer.body, self._spec.execution_id)
             self._journal(Submitted(execution_id, "", answer.date))

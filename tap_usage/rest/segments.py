@@ -114,7 +114,6 @@ class Segment(Reading):
         return Ask(self._request.with_params(**params), tag=(attempt, offset))
 
     def take(self, ask: Ask, answer: Answer) -> None:
-        self.tries += answer.tries
         self._arrive(ask, answer)
 
     def fail(self, ask: Ask, error: Exception) -> None:

@@ -86,7 +86,7 @@ def test_a_single_page_is_one_request_and_one_page() -> None:
     assert page.body["total"] == 9
     assert page.date == NOW
     assert page.mark is None
-    assert (reading.finished, reading.error, reading.received, reading.tries) == (True, None, 3, 1)
+    assert (reading.finished, reading.error, reading.received) == (True, None, 3)
 
 
 def test_method_and_body_of_a_request_are_kept() -> None:
@@ -162,7 +162,7 @@ def test_links_are_followed_one_by_one_until_there_is_none() -> None:
     )
     assert found == ["r1", "r2", "r3", "r4"]
     assert asked == ["/rows", "/rows?c=2", "http://a.example/rows?c=3"]
-    assert (reading.error, reading.received, reading.tries, reading.expected) == (None, 4, 3, None)
+    assert (reading.error, reading.received, reading.expected) == (None, 4, None)
 
 
 def test_a_link_replaces_the_parameters_of_the_first_request() -> None:
