@@ -53,13 +53,19 @@ def move_clock(sandbox: Sandbox, advance_seconds: float) -> Json:
     return health(sandbox)
 
 
+def reset_counters(sandbox: Sandbox, to: int = 0, rule_id: str | None = None) -> Json:
+    """Have the usage counts of a PingOne rule, or all counters and Demandbase's consumed credits, stand at ``to``."""
+    sandbox.reset_counters(to, rule_id)
+    return health(sandbox)
+
+
 def add_fault(  # noqa: PLR0913, PLR0917  a fault has as many fields
     sandbox: Sandbox,
     operation: str,
     kind: str,
     times: int | None = 1,
     after: int = 0,
-    where: dict[str, str] | None = None,
+    where: dict[str, object] | None = None,
     **details: object,
 ) -> Json:
     """Let requests go wrong; the fields are those of :meth:`Sandbox.fault`."""
@@ -89,6 +95,7 @@ ACTIONS: dict[tuple[str, str], Callable[..., Json]] = {
     ("GET", "requests"): requests,
     ("DELETE", "requests"): forget_requests,
     ("POST", "clock"): move_clock,
+    ("POST", "counters"): reset_counters,
     ("POST", "faults"): add_fault,
     ("DELETE", "faults"): clear_faults,
     ("GET", "truth"): truth,

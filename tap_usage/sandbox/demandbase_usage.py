@@ -56,6 +56,10 @@ class Ledger:
         consumed = sum(row["transactions"] for _, row in self._generated("0", "9"))
         return self.credits | {"consumedCredits": self.credits["consumedCredits"] + consumed}
 
+    def reset_credits(self, to: int = 0) -> None:
+        """Have the consumed credits stand at ``to`` now; they grow on from there."""
+        self.credits["consumedCredits"] += to - self.account_credits()["consumedCredits"]
+
     def _all(self, start: str, end: str) -> Iterator[tuple[object, Json]]:
         seen: dict[tuple[str | None, str], int] = {}
         for row in self.usage:

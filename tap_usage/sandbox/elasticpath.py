@@ -176,7 +176,7 @@ class ElasticPath(Vendor):
     def _list_promotions(self, request: Request) -> Answer:
         limit, offset = self._paging(request)
         checks = conditions(request.query.get("filter", ""), PROMOTION_OPERATORS)
-        rows = [row for row in self.promotions if all(check(row) for check in checks)]
+        rows = [row for row in self.listed(self.promotions) if all(check(row) for check in checks)]
         return json_answer(self._envelope(request, rows, limit, offset))
 
     def _promotion(self, request: Request) -> Json:
@@ -195,7 +195,7 @@ class ElasticPath(Vendor):
             raise RefusedError(400, message="sort")
         checks = conditions(request.query.get("filter", ""), USAGE_OPERATORS)
         promotion_id = self._promotion(request)["id"]
-        rows = [row for row in self.visible_usages(promotion_id) if all(check(row) for check in checks)]
+        rows = self.listed([row for row in self.visible_usages(promotion_id) if all(check(row) for check in checks)])
         if not rows and self.empty_is_404:
             raise RefusedError(404, "Promotion Not Found", "No usages found for the specified promotion ID.")
         if sort is None:

@@ -9,30 +9,47 @@ Instead of the operation (nothing is carried out), with their details:
 - ``html`` (502), ``xml``, ``empty_body``, ``null_body``, ``list_body``, ``not_json``, ``token_missing``: ``status``
 - ``deep_json``: ``depth``; ``huge``: ``size`` in bytes; ``redirect``: ``location``, ``status``
 
+While the operation is carried out, the vendor is another one:
+
+- ``unlisted``: lists lack ``ids``, or a ``share`` of all (0 to 1, drawn by ``seed``), or everything; totals fit. It
+  hits one answer like any other kind: for a list of several pages ask for all ``times`` and clear it
+- ``delete_pending``: PingOne is deleting the environments ``ids``: that is their status, and their children are refused
+
 After the operation was carried out:
 
-- ``truncated_json``: ``keep`` bytes; ``wrong_content_type``: ``content_type``
+- ``truncated_json``: ``keep`` bytes; ``wrong_content_type``: ``content_type``; ``byte_order_mark``
 - ``reset_before_body``, ``reset_mid_body``, ``answer_lost`` (not even a status line is sent)
 - ``drip``: ``interval_seconds``, ``total`` bytes; ``slow``: nothing but its ``delay_seconds``
+- ``token_lag``: the API refuses the new token for ``seconds`` of the sandbox's clock, or for so many ``requests`` (1)
 - edits of the true answer, see :data:`tap_usage.sandbox.misbehaviour.EDITS`
 
-Every kind takes ``delay_seconds``.
+Every kind above takes ``delay_seconds``, and one of them hits a request. Beside that one, and in any number:
+
+- ``informational``: heads with ``statuses`` ([103]) come before the answer, ``pause_seconds`` earlier
+- ``clock``: ``Date`` is ``seconds`` away from the sandbox's now, or from the time ``at``; ``form`` ``asctime`` or
+  ``none``; ``zone`` in place of ``GMT``, which may be empty
+
+Both take ``only``: ``failing`` or ``good`` answers.
 """
 
-import email.utils
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from fnmatch import fnmatchcase
+from typing import Any
 
-from tap_usage.sandbox.misbehaviour import EDITS, edit
+from tap_usage.sandbox.deliveries import ATTENDANTS, DELIVERIES
+from tap_usage.sandbox.kinds import Kind, names
+from tap_usage.sandbox.misbehaviour import EDITS, LISTS, edit
+from tap_usage.sandbox.substitutes import SUBSTITUTES
 from tap_usage.sandbox.vendor import Vendor
-from tap_usage.sandbox.wire import Answer, Json, Request, json_answer
+from tap_usage.sandbox.wire import Answer, Json, Request
 
 Where = Callable[[Request], bool] | Mapping[str, object] | None
-REFUSALS = {"unauthorized": 401, "forbidden": 403, "not_found": 404, "method_not_allowed": 405}
-REFUSAL_DETAILS = frozenset({"code", "message", "headers", "retry_after_seconds", "retry_after_date"})
-BLOCK = 1 << 20
+STAGES: dict[str, Kind[None]] = {
+    "unlisted": Kind(None, LISTS, names("ids", "share", "seed")),
+    "delete_pending": Kind(None, ("pingone.*",), needed=names("ids")),
+}
+KINDS: dict[str, Kind[Any]] = {**SUBSTITUTES, **STAGES, **DELIVERIES, **EDITS, **ATTENDANTS}
 
 
 @dataclass(slots=True)
@@ -67,14 +84,20 @@ class Fault:
         """
         if self.kind not in KINDS:
             raise ValueError(f"unknown kind of fault: {self.kind}; known are {', '.join(sorted(KINDS))}")
-        unknown = set(self.details) - KINDS[self.kind] - {"delay_seconds"}
-        missing = NEEDED.get(self.kind, frozenset()) - set(self.details)
-        if unknown or missing:
-            raise ValueError(f"unknown or missing details of {self.kind}: {', '.join(sorted(unknown | missing))}")
+        kind = KINDS[self.kind]
+        known = kind.details | kind.needed | (frozenset() if self.attends else {"delay_seconds"})
+        wrong = (set(self.details) - known) | (kind.needed - set(self.details))
+        if wrong:
+            raise ValueError(f"unknown or missing details of {self.kind}: {', '.join(sorted(wrong))}")
+
+    @property
+    def attends(self) -> bool:
+        """Whether it hits a request beside another fault."""
+        return self.kind in ATTENDANTS
 
     def concerns(self, operation: str) -> bool:
         """Tell whether an operation is among those it hits: it fits the pattern, and the kind fits it."""
-        fitting = EDITS[self.kind].operations if self.kind in EDITS else ("*",)
+        fitting = KINDS[self.kind].operations
         return fnmatchcase(operation, self.operation) and any(fnmatchcase(operation, known) for known in fitting)
 
     def takes(self, operation: str, request: Request) -> bool:
@@ -89,26 +112,26 @@ class Fault:
         self.hits += 1
         return True
 
+    def joins(self, operation: str, request: Request, answer: Answer) -> bool:
+        """Tell whether the fault comes beside whatever made an answer, and count it."""
+        only = self.details.get("only")
+        fits = only is None or (only == "failing") == (answer.status >= 400)  # noqa: PLR2004  the class of the status
+        return self.attends and fits and self.takes(operation, request)
+
+    def stage(self) -> Json:
+        """Return what is different about the vendor while the operation is carried out."""
+        return {self.kind: self.details} if self.kind in STAGES else {}
+
     def substitute(self, vendor: Vendor, request: Request) -> Answer | None:
         """Return the answer that stands in for the vendor's; None when the operation is carried out."""
-        make = SUBSTITUTES.get(self.kind)
-        if make is None:
-            return None
-        answer = make(vendor, request, self.details)
-        for name, value in self.details.get("headers", {}).items():
-            answer.headers[name] = str(value)
-        if "retry_after_seconds" in self.details:
-            answer.headers["Retry-After"] = str(self.details["retry_after_seconds"])
-        if "retry_after_date" in self.details:
-            at = vendor.clock.now() + timedelta(seconds=self.details["retry_after_date"])
-            answer.headers["Retry-After"] = email.utils.format_datetime(at, usegmt=True)
-        return answer
+        made = SUBSTITUTES.get(self.kind)
+        return made.apply(vendor, request, self.details) if made else None
 
-    def alter(self, request: Request, answer: Answer) -> None:
+    def alter(self, vendor: Vendor, request: Request, answer: Answer) -> None:
         """Change the answer of an operation that was carried out, or the way it is delivered."""
         answer.delay_seconds += self.details.get("delay_seconds", 0.0)
-        if self.kind in DELIVERIES:
-            DELIVERIES[self.kind](answer, self.details)
+        if delivery := DELIVERIES.get(self.kind) or ATTENDANTS.get(self.kind):
+            delivery.apply(vendor, answer, self.details)
         elif self.kind in EDITS:
             edit(self.kind, request, answer, self.details, self.memory)
 
@@ -116,135 +139,9 @@ class Fault:
         if self.where is None or callable(self.where):
             return self.where is None or self.where(request)
         found = {"path": request.path, "method": request.method, **request.values, **request.query}
-        return all(found.get(name) == str(value) for name, value in self.where.items())
+        return all(found.get(name) in texts(value) for name, value in self.where.items())
 
 
-def refuse(vendor: Vendor, request: Request, details: Json) -> Answer:
-    """Answer with a status, and the vendor's error shape unless a body is given."""
-    status = details.get("status", 500)
-    if "body" in details:
-        body = details["body"]
-        return Answer(status, body.encode()) if isinstance(body, str) else json_answer(body, status)
-    return vendor.error(request, status, details.get("code", ""), details.get("message", ""))
-
-
-def refusal(status: int) -> Callable[[Vendor, Request, Json], Answer]:
-    """Return what answers with one status in the vendor's error shape."""
-    return lambda vendor, request, details: refuse(vendor, request, details | {"status": status})
-
-
-def page_of_html(_vendor: Vendor, _request: Request, details: Json) -> Answer:
-    """Answer as a gateway in front of the vendor does."""
-    text = "<html><body><h1>502 Bad Gateway</h1></body></html>"
-    return Answer(details.get("status", 502), text.encode(), "text/html")
-
-
-def deep_json(_vendor: Vendor, _request: Request, details: Json) -> Answer:
-    """Answer with lists in lists."""
-    depth = details.get("depth", 100_000)
-    return Answer(200, b"[" * depth + b"]" * depth)
-
-
-def huge(_vendor: Vendor, _request: Request, details: Json) -> Answer:
-    """Answer with one long JSON string in an object."""
-    size = details.get("size", 100_000_000)
-    opening, closing = b'{"padding":"', b'"}'
-
-    def chunks() -> Iterator[bytes]:
-        left = size - len(opening) - len(closing)
-        yield opening
-        while left > 0:
-            yield b"x" * min(left, BLOCK)
-            left -= BLOCK
-        yield closing
-
-    return Answer(200, chunks=chunks(), length=size)
-
-
-def redirect(_vendor: Vendor, _request: Request, details: Json) -> Answer:
-    """Send the client elsewhere."""
-    return Answer(details.get("status", 302), headers={"Location": details["location"]})
-
-
-def fixed(body: bytes, content_type: str = "application/json") -> Callable[[Vendor, Request, Json], Answer]:
-    """Return what answers with a status (200 unless ``status`` is given) and always the same body."""
-    return lambda _vendor, _request, details: Answer(details.get("status", 200), body, content_type)
-
-
-SUBSTITUTES: dict[str, Callable[[Vendor, Request, Json], Answer]] = {
-    "status": refuse,
-    **{kind: refusal(status) for kind, status in REFUSALS.items()},
-    "throttled": lambda vendor, request, _details: vendor.throttled(request),
-    "html": page_of_html,
-    "xml": fixed(b'<?xml version="1.0"?><answer/>', "application/xml"),
-    "empty_body": fixed(b""),
-    "null_body": fixed(b"null"),
-    "list_body": fixed(b"[1,2,3]"),
-    "not_json": fixed(b"access_token=sandbox"),
-    "token_missing": fixed(b'{"token_type":"bearer","expires_in":3600}'),
-    "deep_json": deep_json,
-    "huge": huge,
-    "redirect": redirect,
-}
-
-
-def cut(answer: Answer, details: Json) -> None:
-    """Leave the end of the body out, and claim that this was all."""
-    answer.body = answer.body[: details.get("keep", len(answer.body) // 2)]
-
-
-def relabel(answer: Answer, details: Json) -> None:
-    """Give the body a wrong label."""
-    answer.content_type = details.get("content_type", "text/html")
-
-
-def reset_after_head(answer: Answer, _details: Json) -> None:
-    """Send the head only, then reset the connection."""
-    answer.length, answer.chunks, answer.reset = len(answer.body), (), True
-
-
-def reset_after_half(answer: Answer, _details: Json) -> None:
-    """Send half of the body, then reset the connection."""
-    answer.length, answer.chunks, answer.reset = len(answer.body), (answer.body[: len(answer.body) // 2],), True
-
-
-def lose(answer: Answer, _details: Json) -> None:
-    """Reset the connection before anything is sent."""
-    answer.lost = True
-
-
-def drip(answer: Answer, details: Json) -> None:
-    """Send one byte per interval; a body longer than the true one ends in blanks."""
-    answer.length = details.get("total", len(answer.body))
-    answer.body = answer.body[: answer.length].ljust(answer.length)
-    answer.chunks = (answer.body[position : position + 1] for position in range(answer.length))
-    answer.pause_seconds = details.get("interval_seconds", 1.0)
-
-
-def wait(_answer: Answer, _details: Json) -> None:
-    """Do nothing more than ``delay_seconds`` does."""
-
-
-DELIVERIES: dict[str, Callable[[Answer, Json], None]] = {
-    "truncated_json": cut,
-    "wrong_content_type": relabel,
-    "reset_before_body": reset_after_head,
-    "reset_mid_body": reset_after_half,
-    "answer_lost": lose,
-    "drip": drip,
-    "slow": wait,
-}
-NEEDED = {"redirect": frozenset({"location"}), **{kind: made.needed for kind, made in EDITS.items()}}
-KINDS: dict[str, frozenset[str]] = {
-    **dict.fromkeys(SUBSTITUTES, frozenset({"status"})),
-    **dict.fromkeys((*DELIVERIES, "throttled"), frozenset[str]()),
-    **dict.fromkeys(REFUSALS, REFUSAL_DETAILS),
-    **{kind: made.details | made.needed for kind, made in EDITS.items()},
-    "status": REFUSAL_DETAILS | {"status", "body"},
-    "deep_json": frozenset({"depth"}),
-    "huge": frozenset({"size"}),
-    "redirect": frozenset({"status", "location"}),
-    "truncated_json": frozenset({"keep"}),
-    "wrong_content_type": frozenset({"content_type"}),
-    "drip": frozenset({"interval_seconds", "total"}),
-}
+def texts(value: object) -> list[str]:
+    """Return a value, or each of a list of values, as texts."""
+    return [str(each) for each in value] if isinstance(value, list | tuple | set) else [str(value)]

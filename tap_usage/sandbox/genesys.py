@@ -260,8 +260,8 @@ class Genesys(Vendor):
         return json_answer({"access_token": token, "token_type": "bearer", "expires_in": lifetime})
 
     def _list_clients(self, request: Request) -> Answer:
-        size = self.client_page_size
-        pages = max(1, -(-len(self.clients) // size))
+        clients, size = self.listed(self.clients), self.client_page_size
+        pages = max(1, -(-len(clients) // size))
         number = 1
         if request.query:
             number = int(request.query.get("pageNumber", "0")) if request.query.get("pageNumber", "").isdecimal() else 0
@@ -270,10 +270,10 @@ class Genesys(Vendor):
                 raise RefusedError(400, "invalid.query.param.value")
         link = f"{CLIENTS}?pageNumber={{}}&pageSize={size}".format
         body: Json = {
-            "entities": self.clients[(number - 1) * size : number * size],
+            "entities": clients[(number - 1) * size : number * size],
             "pageSize": size,
             "pageNumber": number,
-            "total": len(self.clients),
+            "total": len(clients),
             "pageCount": pages,
             "firstUri": link(1),
             "lastUri": link(pages),

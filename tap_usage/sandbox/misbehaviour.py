@@ -5,9 +5,9 @@ Each edit gets the decoded body, the request, the fault's details and a memory o
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from tap_usage.sandbox.demandbase import usage_xml, xml_answer
+from tap_usage.sandbox.kinds import Kind, names
 from tap_usage.sandbox.wire import Answer, Json, Request
 
 Edit = Callable[[Json, Request, Json, Json], object]
@@ -16,15 +16,38 @@ ROWS = ("data", "entities", "results", "usageForAccount", "environments", "items
 
 def edit(kind: str, request: Request, answer: Answer, details: Json, memory: Json) -> None:
     """Apply an edit to an answer in place. Errors stay as they are; XML is made where the kind asks for it."""
-    if kind == "error_as_xml":
-        made = xml_answer({"error": json.loads(answer.body)}, answer.status)
-        answer.body, answer.content_type = made.body, made.content_type
-    elif kind == "usage_as_xml":
-        made = usage_xml(json.loads(answer.body))
-        answer.body, answer.content_type = made.body, made.content_type
+    if kind in REMAKES:
+        REMAKES[kind](answer)
     elif answer.status < 400:  # noqa: PLR2004  the class of the status
         body = EDITS[kind].apply(json.loads(answer.body), request, details, memory)
         answer.body = json.dumps(body).encode()
+
+
+def error_as_xml(answer: Answer) -> None:
+    """Write an error as XML."""
+    made = xml_answer({"error": json.loads(answer.body)}, answer.status)
+    answer.body, answer.content_type = made.body, made.content_type
+
+
+def usage_as_xml(answer: Answer) -> None:
+    """Write usage as XML."""
+    made = usage_xml(json.loads(answer.body))
+    answer.body, answer.content_type = made.body, made.content_type
+
+
+def no_content(answer: Answer) -> None:
+    """Answer 204 where there is nothing."""
+    body = json.loads(answer.body)
+    place = body.get("_embedded") or body
+    if answer.status < 400 and not any(place.get(name) for name in ROWS):  # noqa: PLR2004  the class of the status
+        answer.status, answer.body = 204, b""
+
+
+REMAKES: dict[str, Callable[[Answer], None]] = {
+    "error_as_xml": error_as_xml,
+    "usage_as_xml": usage_as_xml,
+    "no_content": no_content,
+}
 
 
 def change(body: Json, _request: Request, details: Json, _memory: Json) -> object:
@@ -73,6 +96,37 @@ def repeat_page(body: Json, request: Request, details: Json, memory: Json) -> ob
     """Serve the rows of the first page that was hit on every later one."""
     repeat = rows_edit(lambda rows, _details: list(memory.setdefault(request.path, rows)))
     return repeat(body, request, details, memory)
+
+
+def null_rows(body: Json, _request: Request, details: Json, _memory: Json) -> Json:
+    """Serve null in place of no rows, or, ``always``, of any."""
+    place = body.get("_embedded") or body
+    nothing = {name: None for name in ROWS if name in place and (details.get("always") or not place[name])}
+    place.update(nothing)
+    return body
+
+
+def changed(rows: list[Json], details: Json) -> list[Json]:
+    """Return rows, all of them or the one at ``index``, with ``value`` in ``field``."""
+    only = details.get("index")
+    member = {details["field"]: details["value"]}
+    return [row | member if only in {None, number} else row for number, row in enumerate(rows)]
+
+
+def redated(row: Json, form: str) -> Json:
+    """Return a row whose day is written in another form."""
+    return row | {"date": form.format(row["date"][:10])} if "date" in row else row
+
+
+def missing_member(body: Json, request: Request, details: Json, memory: Json) -> object:
+    """Leave out the member at ``path``, such as ``meta.results``."""
+    return without(*details["path"].split("."))(body, request, details, memory)
+
+
+def two_credits(body: Json, _request: Request, details: Json, _memory: Json) -> Json:
+    """Serve a second element of credits, with ``other`` members."""
+    first = body["creditsForAccount"][0]
+    return body | {"creditsForAccount": [first, first | details.get("other", {"consumedCredits": 1})]}
 
 
 def swapped(rows: list[Json], index: int) -> list[Json]:
@@ -161,7 +215,7 @@ def with_cursors(body: Json, _request: Request, _details: Json, _memory: Json) -
 
 
 def unchanged(body: Json, _request: Request, _details: Json, _memory: Json) -> Json:
-    """Stand for the two kinds that make XML instead."""
+    """Stand for the kinds that make the whole answer anew."""
     return body
 
 
@@ -180,53 +234,44 @@ ROWED = (*LISTS, *RESULTS, "demandbase.usage")
 DEMANDBASE = ("demandbase.usage",)
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of edit.
-
-    Attributes:
-        apply: the edit.
-        operations: those whose answers it can edit.
-        details: its options.
-        needed: those of them that have no default.
-    """
-
-    apply: Edit
-    operations: tuple[str, ...]
-    details: frozenset[str] = frozenset()
-    needed: frozenset[str] = frozenset()
-
-
-EDITS: dict[str, Kind] = {
-    "edit": Kind(change, ("*",), needed=frozenset({"change"})),
+EDITS: dict[str, Kind[Edit]] = {
+    "edit": Kind(change, needed=names("change")),
+    "member_missing": Kind(missing_member, needed=names("path")),
     "repeated_page": Kind(repeat_page, LISTS),
     "shrinking_page": Kind(
-        rows_edit(lambda rows, details: rows[: details.get("rows", len(rows) // 2)]), LISTS, frozenset({"rows"})
+        rows_edit(lambda rows, details: rows[: details.get("rows", len(rows) // 2)]), LISTS, names("rows")
     ),
     "duplicated_rows": Kind(rows_edit(lambda rows, _: [row for row in rows for _ in range(2)]), ROWED),
     "sort_ignored": Kind(rows_edit(lambda rows, _: rows[::-1]), ROWED),
+    "row_changed": Kind(rows_edit(changed), ROWED, names("index"), names("field", "value")),
+    "rows_null": Kind(null_rows, ROWED, names("always")),
+    "no_content": Kind(unchanged, LISTS),
     "order_violated": Kind(
-        rows_edit(lambda rows, details: swapped(rows, details.get("index", 0))), ROWED, frozenset({"index"})
+        rows_edit(lambda rows, details: swapped(rows, details.get("index", 0))), ROWED, names("index")
     ),
     "rows_outside": Kind(
         rows_edit(lambda rows, details: [*rows, *(row | {"date": details["date"]} for row in rows[:1])]),
         (*RESULTS, *DEMANDBASE),
-        needed=frozenset({"date"}),
+        needed=names("date"),
     ),
     "rows_nameless": Kind(rows_edit(lambda rows, _: [nameless(row) for row in rows]), DEMANDBASE),
+    "credits_doubled": Kind(two_credits, DEMANDBASE, names("other")),
     "usage_missing": Kind(without("usageForAccount"), DEMANDBASE),
     "usage_as_xml": Kind(unchanged, DEMANDBASE),
     "error_as_xml": Kind(unchanged, ("demandbase.*",)),
-    "total_wrong": Kind(false_total, LISTS, frozenset({"total", "by"})),
+    "total_wrong": Kind(false_total, LISTS, names("total", "by")),
     "total_missing": Kind(without("meta", "results"), ELASTICPATH),
-    "total_lower_bound": Kind(lower_bound, ELASTICPATH, frozenset({"total"})),
+    "total_lower_bound": Kind(lower_bound, ELASTICPATH, names("total")),
     "pagination_meta": Kind(pagination_meta, ELASTICPATH),
-    "next_elsewhere": Kind(next_elsewhere, LISTS, frozenset({"url"})),
+    "next_elsewhere": Kind(next_elsewhere, LISTS, names("url")),
     "next_cycle": Kind(next_cycle, LISTS),
     "embedded_null": Kind(embedded_null, LISTS[:3]),
-    "query_status": Kind(query_status, RESULTS, frozenset({"word"})),
+    "query_status": Kind(query_status, RESULTS, names("word")),
     "cursors_present": Kind(with_cursors, RESULTS),
+    "date_form": Kind(
+        rows_edit(lambda rows, details: [redated(row, details["form"]) for row in rows]), RESULTS, needed=names("form")
+    ),
     "execution_id_missing": Kind(without("executionId"), SUBMITS),
-    "page_count_wrong": Kind(false_page_count, ("genesys.clients",), frozenset({"pages"})),
+    "page_count_wrong": Kind(false_page_count, ("genesys.clients",), names("pages")),
     "expiry_missing": Kind(without_expiry, ("*.token",)),
 }

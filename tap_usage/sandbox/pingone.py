@@ -155,6 +155,11 @@ class PingOne(Vendor):
             for counter, count in self.counters[rule_id].items()
         }
 
+    def reset_counts(self, rule_id: str, to: int = 0) -> None:
+        """Have all usage counts of a rule stand at ``to`` now; they grow on from there."""
+        for counter, count in self.counts(rule_id).items():
+            self.counters[rule_id][counter] += to - count
+
     def truth(self) -> dict[str, int]:
         """Count the rows of each collection."""
         return {
@@ -221,9 +226,13 @@ class PingOne(Vendor):
         raise RefusedError(self.missing_environment_status)
 
     def _living(self, environment_id: str) -> str:
-        if self._environment(environment_id)["status"] == "DELETE_PENDING":
+        if self._seen(self._environment(environment_id))["status"] == "DELETE_PENDING":
             raise RefusedError(403)
         return environment_id
+
+    def _seen(self, environment: Json) -> Json:
+        pending = environment["id"] in self.scene.get("delete_pending", {}).get("ids", ())
+        return environment | {"status": "DELETE_PENDING"} if pending else environment
 
     def _list_environments(self, request: Request) -> Answer:
         limit = request.query.get("limit", "1000")
@@ -234,7 +243,7 @@ class PingOne(Vendor):
         order = request.query.get("order", "")
         if order.removeprefix("-") not in {"", "name", "createdAt", "updatedAt"}:
             raise RefusedError(400, "INVALID_PARAMETER", "unknown order")
-        rows = [row for row in self.environments if matches(row, request.query.get("filter", ""))]
+        rows = [row for row in map(self._seen, self.environments) if matches(row, request.query.get("filter", ""))]
         if order:
             rows.sort(key=lambda row: str(row[order.removeprefix("-")]), reverse=order.startswith("-"))
         if "expand" in request.query:
@@ -242,7 +251,7 @@ class PingOne(Vendor):
         return self._page(request, rows, "environments", int(limit))
 
     def _read_environment(self, request: Request) -> Answer:
-        return json_answer(self._environment(request.values["environment_id"]))
+        return json_answer(self._seen(self._environment(request.values["environment_id"])))
 
     def _list_types(self, request: Request) -> Answer:
         rows = self.credential_types.get(self._living(request.values["environment_id"]), [])
@@ -266,7 +275,7 @@ class PingOne(Vendor):
         return json_answer(self.counts(rule_id), indent=1)
 
     def _page(self, request: Request, rows: list[Json], key: str, limit: int = MAX_LIMIT) -> Answer:
-        size = min(limit, self.page_size)
+        rows, size = self.listed(rows), min(limit, self.page_size)
         start = cursor_position(request.query["cursor"]) if "cursor" in request.query else 0
         base = self.origins[API] + request.path
         links = {"self": {"href": base}}

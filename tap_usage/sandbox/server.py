@@ -6,6 +6,7 @@ import struct
 import sys
 import threading
 from collections.abc import Callable
+from http import HTTPStatus
 from http.client import responses
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
@@ -116,8 +117,10 @@ class Connection(BaseHTTPRequestHandler):
         """Answer one request."""
         request = self._read()
         answer = self.server.answer(request)
-        stopped = answer.delay_seconds > 0 and self.server.stopping.wait(answer.delay_seconds)
-        self.server.sent(request)
+        try:
+            stopped = self._hold(answer)
+        finally:
+            self.server.sent(request)
         if answer.lost or stopped:
             self._reset()
         else:
@@ -139,14 +142,24 @@ class Connection(BaseHTTPRequestHandler):
             repeated=tuple({name for name in names if names.count(name) > 1}),
         )
 
+    def _hold(self, answer: Answer) -> bool:
+        """Do what comes before the answer; return whether the listener stops in the meantime."""
+        if answer.delay_seconds > 0 and self.server.stopping.wait(answer.delay_seconds):
+            return True
+        for status in answer.informational:
+            self.wfile.write(f"HTTP/1.1 {status} {responses[status]}\r\n\r\n".encode())
+        pause = answer.informational_pause_seconds
+        return pause > 0 and self.server.stopping.wait(pause)
+
     def _send(self, answer: Answer) -> None:
         chunks = iter((answer.body,) if answer.chunks is None else answer.chunks)
         lines = [
             f"HTTP/1.1 {answer.status} {responses.get(answer.status, 'Unknown')}",
-            f"Content-Type: {answer.content_type}",
-            f"Content-Length: {len(answer.body) if answer.length is None else answer.length}",
-            *(f"{name}: {value}" for name, value in answer.headers.items()),
+            *(f"{name}: {value}" for name, value in answer.headers.items() if value),
         ]
+        if answer.status != HTTPStatus.NO_CONTENT:
+            length = len(answer.body) if answer.length is None else answer.length
+            lines[1:1] = [f"Content-Type: {answer.content_type}", f"Content-Length: {length}"]
         head = "\r\n".join([*lines, "\r\n"]).encode("latin-1")
         if self.command == "HEAD":
             chunks = iter(())

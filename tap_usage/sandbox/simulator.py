@@ -2,17 +2,15 @@
 
 import email.utils
 import threading
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import timedelta
-from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 
 from tap_usage.sandbox import control, data
 from tap_usage.sandbox.clock import Clock
 from tap_usage.sandbox.demandbase import Demandbase
+from tap_usage.sandbox.desk import Desk
 from tap_usage.sandbox.elasticpath import ElasticPath
 from tap_usage.sandbox.faults import Fault
 from tap_usage.sandbox.genesys import Genesys
@@ -20,7 +18,7 @@ from tap_usage.sandbox.log import Seen
 from tap_usage.sandbox.pingone import HOME_ENVIRONMENT, PingOne
 from tap_usage.sandbox.server import Listener
 from tap_usage.sandbox.vendor import Vendor
-from tap_usage.sandbox.wire import Answer, Json, RefusedError, Request, Route, json_answer
+from tap_usage.sandbox.wire import Answer, Json, Request, json_answer
 
 ORIGINS = (
     "pingone api",
@@ -69,11 +67,8 @@ class Sandbox:
         self.stopped = threading.Event()
         self.defects: list[Exception] = []
         self._address = (host, port)
-        self._routes = [route for vendor in self.vendors.values() for route in vendor.routes()]
+        self._desk = Desk(self.vendors.values())
         self._listeners: dict[str, Listener] = {}
-        self._faults: list[Fault] = []
-        self._seen: list[Seen] = []
-        self._in_flight = dict.fromkeys(self.vendors, 0)
         data.fill_pingone(self.pingone)
         data.fill_genesys(self.genesys)
         data.fill_demandbase(self.demandbase)
@@ -154,13 +149,13 @@ class Sandbox:
     @property
     def operations(self) -> tuple[str, ...]:
         """Names of all operations."""
-        return tuple(dict.fromkeys(route.operation for route in self._routes))
+        return tuple(dict.fromkeys(route.operation for route in self._desk.routes))
 
     @property
     def requests(self) -> list[Seen]:
         """What the vendors were asked so far, in the order of the answers."""
         with self.lock:
-            return list(self._seen)
+            return list(self._desk.seen)
 
     def count(self, operation: str, status: int | None = None) -> int:
         """Return how many requests an operation got (with that status)."""
@@ -169,7 +164,7 @@ class Sandbox:
     def forget_requests(self) -> None:
         """Empty the log of requests."""
         with self.lock:
-            self._seen.clear()
+            self._desk.seen.clear()
 
     def advance(self, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> None:
         """Move the clock forward."""
@@ -180,6 +175,20 @@ class Sandbox:
         """Expire all tokens that a vendor has issued."""
         with self.lock:
             self.vendors[vendor].tokens.expire()
+
+    def reset_counters(self, to: int = 0, rule_id: str | None = None) -> None:
+        """Have the usage counts of a rule, or of all rules and the consumed credits, stand at ``to`` now.
+
+        Raises:
+            ValueError: there is no such rule.
+        """
+        with self.lock:
+            if rule_id is None:
+                self.demandbase.ledger.reset_credits(to)
+            elif rule_id not in self.pingone.counters:
+                raise ValueError(f"unknown rule: {rule_id}")
+            for rule in self.pingone.counters if rule_id is None else [rule_id]:
+                self.pingone.reset_counts(rule, to)
 
     def fault(
         self,
@@ -192,14 +201,16 @@ class Sandbox:
     ) -> Fault:
         """Let requests go wrong. Faults are tried in the order in which they were made; the first one hits.
 
+        What comes beside any other fault (see :mod:`~tap_usage.sandbox.faults`) hits in any number.
+
         Args:
             operation: name of an operation, or a pattern such as ``genesys.*``.
             kind: see :data:`~tap_usage.sandbox.faults.KINDS`.
             times: how many requests it hits; None for all.
             after: how many matching requests pass before.
-            where: a condition on the request: a function, or values by the names of query parameters, of the variable
-                parts of the path, or ``path`` and ``method``.
-            details: options of the kind, and ``delay_seconds`` for any kind.
+            where: a condition on the request: a function, or values (a list: one of them) by the names of query
+                parameters, of the variable parts of the path, or ``path`` and ``method``.
+            details: options of the kind.
 
         Returns:
             The fault; its ``hits`` count.
@@ -212,7 +223,7 @@ class Sandbox:
             known = ", ".join(self.operations)
             raise ValueError(f"unknown operation, or one that {kind} cannot hit: {operation}; known are {known}")
         with self.lock:
-            self._faults.append(fault)
+            self._desk.faults.append(fault)
         return fault
 
     def clear(self) -> None:
@@ -224,7 +235,7 @@ class Sandbox:
     def clear_faults(self) -> None:
         """Let everything go right again."""
         with self.lock:
-            self._faults.clear()
+            self._desk.faults.clear()
 
     def _open(self, origin: str, port: int) -> None:
         listener = Listener((self._address[0], port), origin, self._answer, self._sent)
@@ -234,68 +245,24 @@ class Sandbox:
 
     def _answer(self, request: Request) -> Answer:
         with self.lock:
+            at_control = request.path.startswith(CONTROL)
             try:
-                at_control = request.path.startswith(CONTROL)
-                answer = control.answer(self, request) if at_control else self._answer_of_vendor(request)
+                answer = (
+                    control.answer(self, request)
+                    if at_control
+                    else self._desk.answer(self.vendors[vendor_of(request.origin)], request)
+                )
             except Exception as error:  # noqa: BLE001  whatever it is, leaving the context raises it
                 self.defects.append(error)
                 answer = json_answer({"defect of the sandbox": repr(error)}, 500)
-            answer.headers["Date"] = email.utils.format_datetime(self.clock.now(), usegmt=True)
+            answer.delay_seconds += 0.0 if at_control else self.latency_seconds
+            answer.headers.setdefault("Date", email.utils.format_datetime(self.clock.now(), usegmt=True))
             return answer
-
-    def _answer_of_vendor(self, request: Request) -> Answer:
-        at, vendor = time.monotonic(), self.vendors[vendor_of(request.origin)]
-        self._in_flight[vendor.name] += 1
-        route, request = self._find(request)
-        operation = route.operation if route else ""
-        fault = next((fault for fault in self._faults if fault.takes(operation, request)), None)
-        answer = (fault and fault.substitute(vendor, request)) or self._carry_out(vendor, route, request)
-        if fault:
-            fault.alter(request, answer)
-        answer.delay_seconds += self.latency_seconds
-        answer.headers = vendor.headers(request, answer) | answer.headers
-        took_token = route is not None and not route.needs_token and answer.status == HTTPStatus.OK
-        self._seen.append(
-            Seen(
-                origin=request.origin,
-                method=request.method,
-                path=request.path,
-                query=request.query,
-                operation=operation,
-                status=answer.status,
-                fault=fault.kind if fault else "",
-                authorization_ok=took_token or vendor.authorized(request),
-                at=at,
-                in_flight=self._in_flight[vendor.name],
-                request=request,
-            )
-        )
-        return answer
 
     def _sent(self, request: Request) -> None:
         if not request.path.startswith(CONTROL):
             with self.lock:
-                self._in_flight[vendor_of(request.origin)] -= 1
-
-    def _find(self, request: Request) -> tuple[Route | None, Request]:
-        for route in self._routes:
-            if (route.origin, route.method) == (request.origin, request.method):
-                values = route.match(request.path)
-                if values is not None:
-                    return route, replace(request, values=values)
-        return None, request
-
-    def _is_path(self, request: Request) -> bool:
-        return any(route.origin == request.origin and route.match(request.path) is not None for route in self._routes)
-
-    def _carry_out(self, vendor: Vendor, route: Route | None, request: Request) -> Answer:
-        try:
-            if route is None:
-                return vendor.error(request, 405 if self._is_path(request) else 404)
-            vendor.admit(request, route)
-            return route.answer(request)
-        except RefusedError as refused:
-            return vendor.error(request, refused.status, refused.code, refused.message)
+                self._desk.sent(self.vendors[vendor_of(request.origin)])
 
 
 def vendor_of(origin: str) -> str:

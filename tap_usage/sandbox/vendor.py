@@ -1,12 +1,14 @@
 """What all simulated vendors have in common."""
 
 import math
+import random
 from abc import ABC, abstractmethod
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import ClassVar
 
 from tap_usage.sandbox.clock import Clock
-from tap_usage.sandbox.wire import Answer, RefusedError, Request, Route
+from tap_usage.sandbox.wire import Answer, Json, RefusedError, Request, Route
 
 MINUTE = timedelta(minutes=1)
 
@@ -20,6 +22,8 @@ class Tokens:
         self._clock = clock
         self._template = template
         self._expiry: dict[str, datetime] = {}
+        self._held_until: dict[str, datetime] = {}
+        self._held_for: Counter[str] = Counter()
 
     def issue(self) -> tuple[str, datetime]:
         """Return a fresh token and the time of its expiry."""
@@ -28,8 +32,19 @@ class Tokens:
         return token, self._expiry[token]
 
     def valid(self, token: str) -> bool:
-        """Tell whether a token was issued here and has not expired."""
-        return token in self._expiry and self._clock.now() < self._expiry[token]
+        """Tell whether a token was issued here, is known to the API, and has not expired."""
+        now = self._clock.now()
+        held = self._held_for[token] > 0 or now < self._held_until.get(token, now)
+        return token in self._expiry and now < self._expiry[token] and not held
+
+    def hold_back(self, time: timedelta, requests: int) -> None:
+        """Have the API not know the token that was issued last, for a time and for so many requests."""
+        token = next(reversed(self._expiry))
+        self._held_until[token], self._held_for[token] = self._clock.now() + time, requests
+
+    def refused(self, token: str) -> None:
+        """Count a request that was refused because of its token."""
+        self._held_for[token] = max(0, self._held_for[token] - 1)
 
     def expire(self) -> None:
         """Expire every token that was issued so far."""
@@ -69,6 +84,7 @@ class Vendor(ABC):
         origins: base URL of each of the vendor's listeners, by name.
         tokens: the tokens it issued.
         denied: names of operations that it answers with its 403.
+        scene: what is different about it while one operation is carried out: details by the kind of the fault.
     """
 
     name: ClassVar[str]
@@ -82,6 +98,7 @@ class Vendor(ABC):
         self.tokens = tokens
         self.origins: dict[str, str] = {}
         self.denied: set[str] = set()
+        self.scene: Json = {}
 
     @abstractmethod
     def routes(self) -> tuple[Route, ...]:
@@ -106,10 +123,24 @@ class Vendor(ABC):
     def truth(self) -> dict[str, int]:
         """Return how many rows each collection holds now."""
 
+    def listed(self, rows: list[Json]) -> list[Json]:
+        """Return the rows that a list shows now."""
+        absent = self.scene.get("unlisted")
+        if absent is None:
+            return rows
+        if "ids" in absent:
+            return [row for row in rows if row["id"] not in absent["ids"]]
+        share, seed = absent.get("share", 1.0), absent.get("seed", self.seed)
+        return [row for row in rows if random.Random(f"{seed} {row['id']}").random() >= share]  # noqa: S311  made-up
+
+    def token_of(self, request: Request) -> str:
+        """Return the token that a request carries, or an empty text."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        return token if scheme.lower() == "bearer" else ""
+
     def authorized(self, request: Request) -> bool:
         """Tell whether a request carries a valid token."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and self.tokens.valid(token)
+        return self.tokens.valid(self.token_of(request))
 
     def throttled(self, request: Request) -> Answer:
         """Return the vendor's own answer to too many requests."""
@@ -122,6 +153,7 @@ class Vendor(ABC):
             RefusedError: the request is refused.
         """
         if route.needs_token and not self.authorized(request):
+            self.tokens.refused(self.token_of(request))
             raise RefusedError(401)
         if route.operation in self.denied:
             raise RefusedError(403)

@@ -42,8 +42,11 @@ class Answer:
     Attributes:
         body: the whole body, unless ``chunks`` is given.
         chunks: pieces that are sent one after the other instead of ``body``.
+        headers: one with an empty value is left out.
         length: the Content-Length that is claimed for ``chunks``.
         delay_seconds: wait before anything is sent.
+        informational: statuses of heads that come before the answer.
+        informational_pause_seconds: wait after them.
         pause_seconds: wait after each chunk.
         reset: the connection is reset after the last chunk.
         lost: the connection is reset before anything is sent.
@@ -56,6 +59,8 @@ class Answer:
     chunks: Iterable[bytes] | None = None
     length: int | None = None
     delay_seconds: float = 0.0
+    informational: tuple[int, ...] = ()
+    informational_pause_seconds: float = 0.0
     pause_seconds: float = 0.0
     reset: bool = False
     lost: bool = False

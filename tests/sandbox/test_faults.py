@@ -5,21 +5,15 @@ import requests
 
 from tap_usage.sandbox import Sandbox
 from tap_usage.sandbox.faults import KINDS
+from tests.sandbox import test_lists, test_odd_answers
 from tests.sandbox.client import Client
+from tests.sandbox.shown import SHOWN, shows
 
 ENVIRONMENTS = "/v1/environments"
 CLIENTS = "/api/v2/oauth/clients"
 PROMOTIONS = "/v2/rule-promotions"
 USAGE = "/api/v1/admin/usage?period=day&start=2026-11-18&end=2026-11-20"
 QUERY = {"interval": "2026-11-01/2026-11-22", "granularity": "Day"}
-
-# Which test shows what a kind does; the test below it fails when a kind has none.
-SHOWN: set[str] = set()
-
-
-def shows(*kinds: str) -> pytest.MarkDecorator:
-    SHOWN.update(kinds)
-    return pytest.mark.parametrize("kind", kinds)
 
 
 def usages(client: Client, query: dict[str, Any] | None = None, name: str = "Free shipping") -> requests.Response:
@@ -305,6 +299,8 @@ def test_tokens_come_without_their_expiry(client: Client, sandbox: Sandbox, kind
 
 
 def test_every_kind_is_shown_by_a_test() -> None:
+    assert test_lists
+    assert test_odd_answers
     assert set(KINDS) == SHOWN
 
 
