@@ -20,11 +20,11 @@ from typing import Any, cast
 from tap_usage.rest.connection import Request
 from tap_usage.rest.fanout import BUFFERED_PAGES_PER_WORKER, Workers, read
 from tap_usage.rest.paging import Page, Reading
+from tests.rest.scripted import PATIENCE
 from tests.rest.store import Store, pages
 from tests.rest.virtual import VirtualClock, answer, refusal
 
 RUNS_PER_LINE = 1000
-PATIENCE = 500
 
 
 class EventClock(VirtualClock):

@@ -13,7 +13,7 @@ from tap_usage.rest.connection import Request
 from tap_usage.rest.errors import RequestError
 from tap_usage.rest.fanout import TICK_SECONDS, Sent, StalledError, Workers, read
 from tap_usage.rest.paging import Ask, NextLink, Reading
-from tests.rest.scripted import ONE, Broken, Scripted, Slow, everything, row_of, scripted, singles, told
+from tests.rest.scripted import ONE, Broken, Scripted, Slow, everything, patient, row_of, scripted, singles, told
 from tests.rest.store import Store, pages
 from tests.rest.virtual import VirtualClock, refusal
 
@@ -67,8 +67,9 @@ def test_a_reading_that_awaits_nothing_and_asks_for_nothing_is_a_defect_that_is_
             return super().next_ask()
 
     readings: list[tuple[int, Reading]] = [(0, Silent(2)), (1, Hiding(1)), (2, Slow(1))]
-    events = [event for event in read(open_workers(), iter(readings)) if event.reading and event.page is None]
-    assert [type(event.reading.error) for event in events if event.reading] == [StalledError, StalledError, type(None)]
+    events = patient(read(open_workers(), iter(readings)))
+    ends = [event.reading for event in events if event.reading and event.page is None]
+    assert [type(reading.error) for reading in ends] == [StalledError, StalledError, type(None)]
 
 
 def test_what_a_reading_put_off_is_not_sent_when_it_is_over_by_then(open_workers: Callable[..., Workers]) -> None:

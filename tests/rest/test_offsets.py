@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tap_usage.rest.attempt import Attempt
 from tap_usage.rest.connection import Request
 from tap_usage.rest.errors import PagingError, RequestError
 from tests.rest.store import TEN, Store, names, pages, read, stamp
@@ -300,6 +301,13 @@ def test_a_parent_that_vanishes_in_the_middle_ends_the_reading_with_what_came() 
     assert ids(drive(reading, serve)) == names(*range(13))
     assert reading.error is None
     assert reading.vanished
+
+
+def test_an_answer_whose_turn_is_over_is_not_kept() -> None:
+    attempt = Attempt(reach=1000, limit=4, start=None, joint=set(), due=6)
+    attempt.arrive(3, refusal(500))
+    attempt.arrive(6, refusal(500))
+    assert list(attempt.arrived) == [6]
 
 
 def test_what_arrives_after_the_end_changes_nothing() -> None:
