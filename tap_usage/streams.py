@@ -13,6 +13,7 @@ from singer_sdk.mapper import SameRecordTransform
 
 from tap_usage import schema
 from tap_usage.extraction import Extraction
+from tap_usage.output import OutputLost
 from tap_usage.progress import Unit
 from tap_usage.rest import fanout
 from tap_usage.rest.connection import Connection, Request
@@ -24,6 +25,7 @@ from tap_usage.times import instant
 from tap_usage.windows import Calendar
 
 if TYPE_CHECKING:
+    from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context, Record
 
     from tap_usage.tap import TapUsage
@@ -196,6 +198,12 @@ class UsageStream(Stream):
                 counter.increment(len(rows))
         self._write_state_message()
 
+    def _sync_batches(self, batch_config: BatchConfig, context: Context | None = None) -> None:
+        try:
+            super()._sync_batches(batch_config, context)
+        except OSError as error:  # those of reading are told to the tap before they come here
+            raise OutputLost.because(error, "a file of `batch_config`") from None
+
     @property
     def _written_as_read(self) -> bool:
         """Whether no stream map, flattening, deselection or record limit asks for work on each record."""
@@ -232,4 +240,5 @@ class UsageStream(Stream):
     ) -> None: ...
 
     def _write_state_message(self) -> None:
+        """Write the state when a stream ends, and after each batch file: between them nobody else does."""
         self._tap.write_state(now=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import logging
 import os
 import signal
 import sys
@@ -17,12 +17,13 @@ from dotenv import dotenv_values
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._classproperty import classproperty
-from singer_sdk.plugin_base import SingerCommand, _ConfigInput
+from singer_sdk.plugin_base import _ConfigInput
 from singer_sdk.singerlib import Catalog
 from singer_sdk.tap_base import CliTestOptionValue
 
 from tap_usage import settings
-from tap_usage.output import BufferedWriter, StateWriter, TargetGone
+from tap_usage.command import Command, IncompleteError
+from tap_usage.output import BufferedWriter, OutputLost, StateWriter
 from tap_usage.rest.clock import Clock, Stopped
 from tap_usage.rest.connection import Connection
 from tap_usage.rest.errors import ReadError
@@ -39,37 +40,8 @@ if TYPE_CHECKING:
     from tap_usage.streams import UsageStream
     from tap_usage.vendors.vendor import Vendor
 
-CLOSED_PIPE = 1
 ABOUT_THE_TAP = ("LOGLEVEL",)  # TAP_USAGE_LOGLEVEL is the SDK's, not a setting
-
-
-class IncompleteError(Exception):
-    """Something that was selected could not be extracted; the log has a line for each."""
-
-
-class Command(SingerCommand):
-    """The command line, with exit codes that tell the truth and no traceback for what a user can cause."""
-
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as click has it
-        """Run the command, with warnings in the log."""
-        logging.captureWarnings(capture=True)
-        return click.Command.invoke(self, ctx)
-
-    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as click has it
-        """Run, and turn what may happen to any run into an exit code."""
-        try:
-            return super().main(*args, **kwargs)
-        except IncompleteError:
-            sys.exit(1)
-        except ConfigValidationError as error:
-            for line in error.errors:
-                self.logger.error("%s", line)  # noqa: TRY400 - no traceback
-            sys.exit(1)
-        except TargetGone:
-            self.logger.error("The target closed the pipe; look at its log")  # noqa: TRY400 - no traceback
-            # Python would complain once more when it flushes at the end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(CLOSED_PIPE)
+SECONDS_IN_WHICH_A_SIGNAL_ENDS_THE_TARGET_TOO = 0.2
 
 
 class TapUsage(Tap):
@@ -78,7 +50,6 @@ class TapUsage(Tap):
     name = "tap-usage"
     package_name = "tap-usage"
     config_jsonschema: ClassVar[dict[str, Any]] = settings.schema([settings.COMMON, *(v.settings for v in VENDORS)])
-    message_writer_class = BufferedWriter
     message_writer: BufferedWriter
     clock_class: ClassVar[type[Clock]] = Clock
 
@@ -89,6 +60,7 @@ class TapUsage(Tap):
         self.failures: list[str] = []
         self.summaries: dict[str, str] = {}
         self._workers: list[Workers] = []
+        kwargs["message_writer"] = kwargs.get("message_writer") or BufferedWriter(self.clock)
         super().__init__(**kwargs)
 
     # Settings
@@ -156,6 +128,13 @@ class TapUsage(Tap):
 
     # Running
 
+    def run_discovery(self) -> str:
+        """Write the catalog to standard output and return it."""
+        text = self.catalog_json_text
+        self.message_writer.write(f"{text}\n".encode())
+        self.message_writer.flush()
+        return text
+
     @classmethod
     def invoke(  # type: ignore[override]
         cls,
@@ -216,8 +195,32 @@ class TapUsage(Tap):
 
         Raises:
             IncompleteError: when something could not be extracted.
+            OutputLost: when standard output takes no more.
             SystemExit: when the run was ended by a signal.
         """
+        lost: OutputLost | None = None
+        try:
+            self._extract(test=test)
+        except OutputLost as error:
+            lost = error
+            with contextlib.suppress(Stopped):  # perhaps the target died of a signal that comes here too
+                self.clock.wait(SECONDS_IN_WHICH_A_SIGNAL_ENDS_THE_TARGET_TOO)
+        finally:
+            for workers in self._workers:
+                workers.close(1.0 if lost is None and self.clock.stopping is None else 0.0)
+        self._sum_up()
+        for line in self.failures:
+            self.logger.error("%s", line)
+        if self.clock.stopping is not None:
+            self._tell_the_signal(self.clock.stopping, lost)
+            sys.exit(128 + (self.clock.stopping or signal.SIGTERM))
+        if lost:
+            raise lost
+        if self.failures:
+            raise IncompleteError
+
+    def _extract(self, *, test: bool) -> None:
+        self.message_writer.flush()  # an output that is closed is told before anything is asked for
         try:
             if test:
                 self.run_connection_test()
@@ -225,21 +228,24 @@ class TapUsage(Tap):
                 self.sync_all()
         except Stopped:
             # What was read last may be in a batch file that is not finished; the last STATE line stands.
-            if not self.config.get("batch_config"):
-                self.write_state(now=True)
-            self.message_writer.flush()
-            self._sum_up()
-            self.logger.warning("Ended by a signal; the state is written, the next run goes on from there")
-            sys.exit(128 + (self.clock.stopping or signal.SIGTERM))
-        finally:
-            for workers in self._workers:
-                workers.close(0.0 if self.clock.stopping else 1.0)
-        self.write_state(now=True)
-        self._sum_up()
-        for line in self.failures:
-            self.logger.error("%s", line)
-        if self.failures:
-            raise IncompleteError
+            if self.config.get("batch_config"):
+                self.message_writer.flush()
+                return
+        self.write_state(last=True)
+
+    def _tell_the_signal(self, number: int, lost: OutputLost | None) -> None:
+        """Tell how the run ended; a target that got the same signal may have ended before it read the last line."""
+        name = signal.Signals(number or signal.SIGTERM).name
+        if lost is None and self.message_writer.was_taken(SECONDS_IN_WHICH_A_SIGNAL_ENDS_THE_TARGET_TOO):
+            self.logger.warning("Ended by %s; the state is written, the next run goes on from there", name)
+        else:
+            why = f" ({lost})" if lost else ""
+            self.logger.warning(
+                "Ended by %s; the target did not take the last lines%s: the next run goes on from the last state "
+                "that it saved",
+                name,
+                why,
+            )
 
     def _sum_up(self) -> None:
         for name, summary in self.summaries.items():
@@ -294,9 +300,9 @@ class TapUsage(Tap):
             bookmarks.pop(stream, None)
         return bookmarks.setdefault(stream, {})
 
-    def write_state(self, *, now: bool = False) -> None:
-        """Write a STATE line if one is due (or `now`, if the state has changed)."""
-        self._states.write(now=now)
+    def write_state(self, *, now: bool = False, last: bool = False) -> None:
+        """Write a STATE line if one is due; see `StateWriter.write`."""
+        self._states.write(now=now, last=last)
 
     def write_state_soon(self) -> None:
         """Have the next `write_state` write a line, however few records there were since the last one."""

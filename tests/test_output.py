@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +19,7 @@ import pytest
 from singer_sdk.singerlib import RecordMessage, StateMessage
 
 from tap_usage import output
-from tap_usage.output import BUFFER_BYTES, BufferedWriter, StateWriter, TargetGone
+from tap_usage.output import BUFFER_BYTES, BufferedWriter, OutputLost, StateWriter
 from tap_usage.sandbox import Sandbox
 from tests.running import ImpatientClock, KeptLines, run
 
@@ -19,21 +27,18 @@ ROWS = [{"id": str(number), "text": "x" * 80} for number in range(100)]
 
 
 class Pipe:
-    """Stands in for `sys.stdout`: keeps what is written, write by write."""
+    """Stands in for the operating system's `write`: keeps what is written, write by write, or refuses it."""
 
     def __init__(self) -> None:
-        self.buffer = self
         self.writes: list[bytes] = []
-        self.broken = False
+        self.refusals: list[OSError] = []
         self.most = 10**9
 
-    def write(self, lines: bytes) -> int:
-        if self.broken:
-            raise BrokenPipeError
+    def write(self, _file: int, lines: memoryview) -> int:
+        if self.refusals:
+            raise self.refusals.pop(0)
         self.writes.append(bytes(lines[: self.most]))
         return len(self.writes[-1])
-
-    def flush(self) -> None: ...
 
     @property
     def messages(self) -> list[dict[str, Any]]:
@@ -41,10 +46,12 @@ class Pipe:
 
 
 @pytest.fixture
-def pipe(monkeypatch: pytest.MonkeyPatch) -> Pipe:
+def pipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pipe]:
     replaced = Pipe()
-    monkeypatch.setattr(output, "sys", SimpleNamespace(stdout=replaced))
-    return replaced
+    with (tmp_path / "output").open("wb") as file:
+        monkeypatch.setattr(output, "sys", SimpleNamespace(stdout=file, maxsize=sys.maxsize))
+        monkeypatch.setattr(output, "os", SimpleNamespace(write=replaced.write, fstat=os.fstat, strerror=os.strerror))
+        yield replaced
 
 
 def test_records_wait_for_company(pipe: Pipe) -> None:
@@ -89,12 +96,97 @@ def test_a_pipe_that_takes_a_part_only_gets_the_rest_too(pipe: Pipe) -> None:
     assert len(pipe.writes) > 10
 
 
-def test_a_target_that_is_gone_has_an_exception_of_its_own(pipe: Pipe) -> None:
-    pipe.broken = True
+def test_an_output_that_is_full_for_the_moment_is_waited_for(pipe: Pipe) -> None:
+    pipe.refusals = [BlockingIOError(errno.EAGAIN, "")] * 3
+    writer = BufferedWriter()
+    writer.write_records("s", ROWS)
+    writer.flush()
+    assert [message["record"] for message in pipe.messages] == ROWS
+
+
+@pytest.mark.parametrize(
+    ("refusal", "told"),
+    [
+        (BrokenPipeError(errno.EPIPE, ""), "the target closed the pipe; look at its log"),
+        (OSError(errno.ENOSPC, ""), "standard output cannot be written: No space left on device"),
+        (OSError(errno.EBADF, ""), "standard output cannot be written: Bad file descriptor"),
+    ],
+)
+def test_after_a_refusal_nothing_is_written_ever_again(pipe: Pipe, refusal: OSError, told: str) -> None:
+    pipe.refusals = [refusal]
     writer = BufferedWriter()
     writer.write_records("s", ROWS[:1])
-    with pytest.raises(TargetGone):
+    with pytest.raises(OutputLost, match=told):
         writer.flush()
+    with pytest.raises(OutputLost, match=told):
+        writer.write_message(StateMessage(value={"bookmarks": {}}))
+    with pytest.raises(OutputLost, match=told):
+        writer.write_records("s", ROWS * (1 + BUFFER_BYTES // 10_000))
+    assert pipe.writes == []
+
+
+def test_a_lost_output_is_no_failure_of_a_stream() -> None:
+    assert not issubclass(OutputLost, Exception)
+
+
+def test_an_output_that_was_closed_before_the_run_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "sys", SimpleNamespace(stdout=None))
+    with pytest.raises(OutputLost, match="standard output is closed"):
+        BufferedWriter().flush()
+
+
+@pytest.fixture
+def full_pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, bytes]]:
+    """A pipe that nobody reads and that takes no more, as standard output; what it holds."""
+    reader, number = os.pipe()
+    held = b"x" * fcntl.fcntl(number, fcntl.F_GETPIPE_SZ)
+    os.write(number, held)
+    with os.fdopen(reader, "rb"), os.fdopen(number, "wb") as file:
+        monkeypatch.setattr(output, "sys", SimpleNamespace(stdout=file, maxsize=sys.maxsize))
+        yield reader, held
+
+
+def test_a_target_that_does_not_read_holds_a_signal_up_for_three_seconds_only(full_pipe: tuple[int, bytes]) -> None:
+    clock = ImpatientClock()
+    writer = BufferedWriter(clock)
+    writer.write_records("s", ROWS[:1])
+    threading.Timer(0.1, clock.stop).start()
+    began = time.monotonic()
+    with pytest.raises(OutputLost, match="the target does not read"):
+        writer.flush()
+    assert 3.0 <= time.monotonic() - began < 4.0
+    reader, held = full_pipe
+    assert os.read(reader, len(held) + 1) == held
+
+
+def test_a_target_that_reads_again_gets_everything(full_pipe: tuple[int, bytes]) -> None:
+    reader, held = full_pipe
+    came = bytearray()
+
+    def read() -> None:
+        while b"END" not in came:
+            came.extend(os.read(reader, 10_000))
+
+    thread = threading.Timer(0.3, read)
+    thread.start()
+    writer = BufferedWriter()
+    writer.write_records("s", ROWS * 10)
+    writer.write(b'"END"\n')
+    writer.flush()
+    thread.join()
+    assert [json.loads(line)["record"] for line in came[len(held) :].splitlines()[:-1]] == ROWS * 10
+
+
+def test_a_target_that_goes_away_after_the_last_line_did_not_take_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, number = os.pipe()
+    with os.fdopen(number, "wb") as file:
+        monkeypatch.setattr(output, "sys", SimpleNamespace(stdout=file, maxsize=sys.maxsize))
+        writer = BufferedWriter()
+        writer.write_records("s", ROWS[:1])
+        writer.flush()
+        assert writer.was_taken(0.01)
+        threading.Timer(0.1, os.close, [reader]).start()
+        assert not writer.was_taken(10.0)
 
 
 @pytest.fixture
@@ -146,6 +238,87 @@ def test_a_hurry_has_the_state_out_after_a_second(clock: ImpatientClock) -> None
     states.hurry()
     states.write()
     assert types(lines) == []
+    clock.wait(1.1)
+    states.write()
+    assert types(lines) == ["STATE"]
+
+
+def in_all(lines: KeptLines, kind: str) -> int:
+    lines.flush()
+    told = [json.dumps(message, separators=(",", ":")) for message in lines.lines if message["type"] == kind]
+    return sum(len(line) + 1 for line in told)
+
+
+@pytest.mark.parametrize("size", [2_000, 20_000, 90_000, 500_000])
+@pytest.mark.parametrize("rows", [0, 1, 100])
+@pytest.mark.parametrize("pace", [0.01, 1.0, 120.0])
+def test_state_lines_of_a_run_keep_within_their_credit_whatever_the_pace(
+    clock: ImpatientClock, size: int, rows: int, pace: float
+) -> None:
+    lines, state = KeptLines(), {"bookmarks": {"s": "x" * size, "n": 0}}
+    lines.write_message(StateMessage(value=state))
+    states = StateWriter(lines, state, clock)
+    for number in range(1, 300):
+        lines.write_records("s", ROWS[:rows])
+        clock.wait(pace)
+        state["bookmarks"]["n"] = number
+        states.write(now=not number % 10)
+    states.write(last=True)
+    lines.flush()
+    assert lines.lines[-1] == {"type": "STATE", "value": state}
+    longest = max(len(json.dumps(message)) for message in lines.lines if message["type"] == "STATE")
+    assert in_all(lines, "STATE") <= in_all(lines, "RECORD") / 10 + 200_000 + 2 * longest
+
+
+def test_a_slow_run_without_records_has_state_lines_to_its_end(clock: ImpatientClock) -> None:
+    lines, state = KeptLines(), {"bookmarks": {"s": "x" * 2_000, "n": 0}}
+    states = StateWriter(lines, state, clock)
+    seen = []
+    for hour in range(6):
+        for number in range(360):
+            clock.wait(10)
+            state["bookmarks"]["n"] = hour * 360 + number
+            states.write()
+        seen.append(types(lines).count("STATE"))
+    assert seen == sorted(set(seen))
+
+
+def test_a_state_that_is_too_large_for_its_credit_is_not_even_encoded(clock: ImpatientClock) -> None:
+    class Counted:
+        asked = 0
+
+        def text(self) -> str:
+            self.asked += 1
+            return "x" * 300_000
+
+    lines, ids = KeptLines(), Counted()
+    states = StateWriter(lines, {"bookmarks": {"s": ids}}, clock)
+    for _ in range(50):
+        lines.write_records("s", ROWS)
+        clock.wait(60)
+        states.write()
+    assert types(lines).count("STATE") == 0
+    assert ids.asked == 1
+    states.write(last=True)
+    assert types(lines)[-1] == "STATE"
+
+
+def test_values_of_the_state_may_make_their_text_when_they_are_written(clock: ImpatientClock) -> None:
+    class Ids:
+        def text(self) -> str:
+            return "abc"
+
+    lines, state = KeptLines(), {"bookmarks": {"s": {"covered": Ids()}}}
+    StateWriter(lines, state, clock).write(now=True)
+    lines.write_message(StateMessage(value=state))
+    lines.flush()
+    assert [message["value"]["bookmarks"]["s"]["covered"] for message in lines.lines] == ["abc", "abc"]
+
+
+def test_a_hurry_does_not_ask_what_it_costs(clock: ImpatientClock) -> None:
+    lines = KeptLines()
+    states = StateWriter(lines, {"bookmarks": {"s": "x" * 300_000}}, clock)
+    states.hurry()
     clock.wait(1.1)
     states.write()
     assert types(lines) == ["STATE"]

@@ -13,6 +13,7 @@ import pytest
 from singer_sdk.helpers._batch import SDKBatchMessage
 from singer_sdk.singerlib.encoding.simple import Message
 
+from tap_usage.output import OutputLost
 from tap_usage.sandbox import Sandbox
 from tests.catalogs import discovered, entry_of, put, run_catalog
 from tests.running import ImpatientTap, KeptLines, run
@@ -86,6 +87,18 @@ def test_a_signal_in_batch_mode_leaves_no_state_of_a_file_that_is_not_there(sand
     rest = run(sandbox.config, select=[USAGES], state=states[-1] if states else {})
     assert held
     assert not missing([*held, *rest.rows(USAGES)], TRUTH[USAGES](sandbox))
+
+
+def test_a_batch_file_that_cannot_be_written_ends_the_run_without_a_further_state(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    lines = KeptLines()
+    tap = ImpatientTap(config={**sandbox.config, "batch_config": batches_in(tmp_path / "file")}, message_writer=lines)
+    with pytest.raises(OutputLost, match="a file of `batch_config` cannot be written"):
+        tap.run()
+    lines.flush()
+    assert {message["type"] for message in lines.lines} == {"SCHEMA"}
 
 
 def test_stream_maps_rename_filter_and_hash(sandbox: Sandbox) -> None:

@@ -1,8 +1,9 @@
-"""SIGTERM and Ctrl-C end a run within two seconds, wherever it waits, with a true last STATE line."""
+"""SIGTERM and Ctrl-C end a run within two seconds (five, when the target does not read), and what they say is true."""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import signal
 import subprocess
@@ -22,6 +23,8 @@ from tests.truth import TRUTH, bare, counted, missing
 USAGES = "elasticpath_promotion_usages"
 ORGANIZATION = "genesys_organization_usage"
 SECONDS = 2.0
+SECONDS_WITHOUT_A_READER = 5.0
+TAKEN = "the state is written, the next run goes on from there"
 signals = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 
 
@@ -119,7 +122,7 @@ def test_a_wait_that_the_vendor_asked_for_is_ended(sandbox: Sandbox, tmp_path: P
     done = run(sandbox.config, select=[USAGES], state=told[-1]["value"])
     assert emitted
     assert not missing([*emitted, *done.rows(USAGES)], TRUTH[USAGES](sandbox))
-    assert "state" in log
+    assert f"Ended by {number.name}; {TAKEN}" in log
 
 
 @pytest.mark.parametrize(
@@ -166,3 +169,41 @@ def test_a_second_signal_ends_the_process_at_once(sandbox: Sandbox, tmp_path: Pa
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=SECONDS)
         assert process.returncode == 128 + signal.SIGINT
+
+
+@signals
+def test_a_target_that_does_not_read_is_not_waited_for(
+    sandbox: Sandbox, tmp_path: Path, number: signal.Signals
+) -> None:
+    sandbox.elasticpath.add_usages(sandbox.elasticpath.add_promotion(), 20_000, "2026-08-25T00:00:00Z", 60)
+    with running(sandbox, tmp_path, **only(sandbox, "elasticpath")) as process:
+        assert process.stdout
+        assert process.stderr
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        process.stdout.readline()
+        at = time.monotonic()
+        process.send_signal(number)
+        assert process.wait(20) == 128 + number
+        assert time.monotonic() - at < SECONDS_WITHOUT_A_READER
+        log = process.stderr.read()
+    assert f"Ended by {number.name}; the target did not take the last lines" in log.splitlines()[-1]
+    assert "Traceback" not in log
+
+
+@signals
+def test_a_target_that_dies_of_the_same_signal_is_no_closed_pipe_and_is_promised_nothing(
+    sandbox: Sandbox, tmp_path: Path, number: signal.Signals
+) -> None:
+    arrived, where = arrival()
+    sandbox.fault("elasticpath.usages", "slow", delay_seconds=30, times=None, where=where)
+    with running(sandbox, tmp_path, **only(sandbox, "elasticpath")) as process:
+        assert process.stdout
+        assert process.stderr
+        assert arrived.wait(20)
+        process.send_signal(number)
+        process.stdout.close()
+        assert process.wait(20) == 128 + number
+        log = process.stderr.read()
+    assert f"Ended by {number.name}; the target did not take the last lines" in log.splitlines()[-1]
+    assert "ERROR" not in log
+    assert TAKEN not in log

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +16,7 @@ from tap_usage.rest.errors import ReadError
 from tap_usage.sandbox import Sandbox
 from tap_usage.tap import TapUsage
 from tap_usage.vendors.elasticpath import Promotions
-from tests.command import complaints, messages, started, tap, written
+from tests.command import TAP, complaints, environment, messages, started, tap, written
 from tests.running import ImpatientTap, KeptLines
 from tests.truth import STREAMS, TRUTH
 
@@ -324,7 +325,7 @@ def test_the_log_holds_no_secret_token_body_or_query_string_at_any_level(
     assert not re.search(r"\?[a-z]+[\[=]", done.stderr)
 
 
-def test_a_target_that_closes_the_pipe_ends_the_run_quietly_and_not_with_success(config: str, tmp_path: Path) -> None:
+def test_a_target_that_closes_the_pipe_ends_the_run_with_one_line_and_code_1(config: str, tmp_path: Path) -> None:
     process = started("--config", config, cwd=tmp_path)
     assert process.stdout
     assert process.stderr
@@ -332,7 +333,37 @@ def test_a_target_that_closes_the_pipe_ends_the_run_quietly_and_not_with_success
     process.stdout.close()
     log = process.stderr.read()
     process.stderr.close()
-    assert process.wait(timeout=20) not in {0, 2}
-    assert "Traceback" not in log
-    assert "BrokenPipe" not in log
-    assert len(complaints(log)) <= 1
+    assert process.wait(timeout=20) == 1
+    assert [line.rpartition(" | ")[2] for line in complaints(log)] == ["the target closed the pipe; look at its log"]
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no full device")
+@pytest.mark.parametrize("arguments", [(), ("--discover",), ("--about",), ("--version",), ("--test",)])
+def test_an_output_that_takes_nothing_is_one_line_and_code_1(
+    config: str, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    process = started("--config", config, *arguments, cwd=tmp_path, output=FULL)
+    _, log = process.communicate(timeout=20)
+    assert process.returncode == 1
+    told = [line.rpartition(" | ")[2] for line in complaints(log)]
+    assert told == ["standard output cannot be written: No space left on device"]
+
+
+def test_an_output_that_was_closed_before_the_run_is_told_before_any_request(
+    sandbox: Sandbox, config: str, tmp_path: Path
+) -> None:
+    shell = subprocess.run(  # noqa: S603 - our own words
+        ["/bin/sh", "-c", 'exec "$@" >&-', "sh", *TAP, "--config", config],
+        cwd=tmp_path,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert shell.returncode == 1
+    assert [line.rpartition(" | ")[2] for line in complaints(shell.stderr)] == ["standard output is closed"]
+    assert sandbox.requests == []
