@@ -287,7 +287,7 @@ def test_a_state_that_is_too_large_for_its_credit_is_not_even_encoded(clock: Imp
     class Counted:
         asked = 0
 
-        def text(self) -> str:
+        def __str__(self) -> str:
             self.asked += 1
             return "x" * 300_000
 
@@ -305,7 +305,7 @@ def test_a_state_that_is_too_large_for_its_credit_is_not_even_encoded(clock: Imp
 
 def test_values_of_the_state_may_make_their_text_when_they_are_written(clock: ImpatientClock) -> None:
     class Ids:
-        def text(self) -> str:
+        def __str__(self) -> str:
             return "abc"
 
     lines, state = KeptLines(), {"bookmarks": {"s": {"covered": Ids()}}}
