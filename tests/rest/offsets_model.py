@@ -20,7 +20,7 @@ from typing import Any, cast
 from tap_usage.rest.connection import Request
 from tap_usage.rest.fanout import BUFFERED_PAGES_PER_WORKER, Workers, read
 from tap_usage.rest.paging import Page, Reading
-from tests.rest.scripted import PATIENCE
+from tests.rest.scripted import POLL, Slow, patient
 from tests.rest.store import Store, pages
 from tests.rest.virtual import VirtualClock, answer, refusal
 
@@ -182,27 +182,32 @@ def run(seed: int, tally: Tally) -> None:
     dice = random.Random(seed)  # noqa: S311 - repeatable
     partitions = [partition_of(dice, place) for place in range(dice.randint(1, 5))]
     most = dice.randint(1, 8)
+    polls = [
+        Slow(dice.randint(1, 5), dice.choice([0.0, 1.0, 30.0])) for _ in range(dice.choice([0, 0, dice.randint(1, 9)]))
+    ]
     slow, idle = dice.choice([0.0, 0.02, 0.2]), dice.choice([0.0, 0.0, 1.0])
 
     def serve(request: Request) -> Any:  # noqa: ANN401 - an answer or an exception
-        return partitions[int(request.path[1:])].serve(request)
+        return answer({}) if request.path == POLL else partitions[int(request.path[1:])].serve(request)
 
     wire = SlowWire(dice, serve, most, slow)
     allowed = most * (BUFFERED_PAGES_PER_WORKER + 1) + 1
-    in_vain, held = 0, 0
-    for event in read(cast("Workers", wire), ((partition, partition.reading) for partition in partitions)):
-        in_vain = 0 if event.key else in_vain + 1
-        assert in_vain < PATIENCE, "the run stands still"
+    held = 0
+    readings: list[tuple[Partition | None, Reading]] = [(partition, partition.reading) for partition in partitions]
+    readings += [(None, poll) for poll in polls]
+    dice.shuffle(readings)
+    for event in patient(read(cast("Workers", wire), enumerate(reading for _, reading in readings))):
         held = max(held, sum(partition.reading.held for partition in partitions))
-        if event.key and event.page:
-            event.key.take(event.page)
+        partition, _ = readings[event.key or 0]
+        if event.page:
             wire.clock.wait(idle * dice.random())
-        elif event.key:
-            assert event.reading is event.key.reading
-            event.key.check()
+        if partition and event.page:
+            partition.take(event.page)
+        elif partition:
+            partition.check()
     assert wire.most_sent <= most
     assert held <= allowed, f"{held} pages in memory, {allowed} allowed"
-    assert all(partition.reading.finished for partition in partitions)
+    assert all(reading.finished for _, reading in readings)
     tally.runs += 1
     tally.partitions += len(partitions)
     tally.held = max(tally.held, held / allowed)

@@ -57,6 +57,7 @@ def scripted(workers: Workers) -> Scripted:
 
 
 PATIENCE = 500
+POLL = "/poll"
 ONE = SinglePage(rows="items")
 
 
@@ -100,7 +101,7 @@ class Slow(Reading):
         if self._asked or self.finished:
             return None
         self._asked = True
-        return Ask(Request("/poll"), self._delay)
+        return Ask(Request(POLL), self._delay)
 
     def take(self, ask: Ask, answer: Answer) -> None:  # noqa: ARG002 - as the base class has it
         self._left -= 1
