@@ -51,6 +51,7 @@ RULES = (
     Rule((401,), Verdict.RENEW, "check the client id, the client secret and the region"),
     Rule((403,), Verdict.FAIL, "the credentials lack a permission or a role for this; see README, Credentials"),
     Rule((404,), Verdict.FAIL, "nothing is there: check the region and the URL settings"),
+    Rule((407,), Verdict.FAIL, "the proxy wants a user and a password: see https_proxy, http_proxy or all_proxy"),
     Rule((429,), Verdict.RETRY, "the vendor still throttles; lower max_concurrency or the request rate", pause=True),
     Rule((408, *range(500, 600)), Verdict.RETRY, "the vendor's service failed; run again later"),
     Rule(range(300, 400), Verdict.FAIL, "redirects are not followed, tokens stay with the vendor: check the URLs"),
@@ -151,6 +152,8 @@ class RequestError(ReadError):
         correlation: the vendor's id of this answer, for its support.
         advice: what to do.
         tries: how often it was sent.
+        final: asking again is in vain: it was refused, or cannot be sent from this machine.
+        at: where it was sent to: scheme and host, and the proxy where there is one.
     """
 
     where: str
@@ -160,6 +163,8 @@ class RequestError(ReadError):
     code: str = ""
     correlation: str = ""
     tries: int = 1
+    final: bool = False
+    at: str = ""
 
     @property
     def happened(self) -> str:
@@ -169,7 +174,8 @@ class RequestError(ReadError):
         )
         ids = f" (correlation id {self.correlation})" if self.correlation else ""
         tries = f" after {self.tries} tries" if self.tries > 1 else ""
-        return f"{what}{ids} on {self.where}{tries}"
+        at = f" at {self.at}" if self.at else ""
+        return f"{what}{ids} on {self.where}{tries}{at}"
 
     def __str__(self) -> str:
         """Return the failure in one line."""

@@ -69,18 +69,27 @@ class Workers:
         self.connection = connection
         self._tasks: queue.SimpleQueue[tuple[Callable[[], Any], Any, _Run] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
+        self._beginning: _Run | None = None
+
+    def begin(self) -> None:
+        """Have the vendor asked for a token and its time, without waiting: vendors may begin side by side."""
+        if self._beginning is None:
+            self._beginning = _Run()
+            self.submit(self.connection.started, None, self._beginning)
 
     def started(self) -> datetime:
         """Return the vendor's clock when the run first asked; waiting for it can be stopped.
 
         Raises:
-            RequestError: when not even a token can be had.
+            RequestError: when not even a token can be had; the same one again where asking again is in vain.
+            ClockError: when it is more than a day from that of this machine.
             Stopped: when the run is being ended.
         """
-        run = _Run()
-        self.submit(self.connection.started, None, run)
+        self.begin()
+        run = cast("_Run", self._beginning)
         while (answer := self.connection.clock.receive(run.answers, TICK_SECONDS)) is None:
             pass
+        self._beginning = None
         _, outcome = answer
         if isinstance(outcome, BaseException):
             raise outcome

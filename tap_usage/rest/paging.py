@@ -106,25 +106,32 @@ class Reading(ABC):
         self.finished = True
 
 
-def rows_at(path: str, *, envelope: tuple[str, ...] = ()) -> Callable[[Any], str | None]:
-    """Return a check that a body holds a list of objects at `path`.
+def rows_at(path: str, *, envelope: tuple[str, ...] = (), totals: tuple[str, ...] = ()) -> Callable[[Any], str | None]:
+    """Return a check that a body holds a list of objects at `path`, or nothing where nothing has to be.
 
     Args:
         path: dotted path of the rows.
         envelope: if given, the rows may be missing, as long as one of these names is there.
+        totals: dotted paths of the number of all rows; where one is 0, the rows may be missing or null.
     """
 
     def check(body: Any) -> str | None:  # noqa: ANN401 - decoded JSON
         if not isinstance(body, dict):
             return "an answer that is not a JSON object"
         rows = dig(body, path)
-        if rows is None and any(name in body for name in envelope):
+        if rows is None and (any(name in body for name in envelope) or _is_zero(body, totals)):
             return None
         if not isinstance(rows, list) or not set(map(type, rows)) <= {dict}:
             return f"an answer without rows in `{path}`"
         return None
 
     return check
+
+
+def _is_zero(body: Any, totals: tuple[str, ...]) -> bool:  # noqa: ANN401 - decoded JSON
+    """Return whether the first number of rows that a body tells is 0."""
+    found = (count(dig(body, path)) for path in totals)
+    return next((value for value in found if value is not None), None) == 0
 
 
 @dataclass(frozen=True)
@@ -222,7 +229,8 @@ class _LinkedReading(Reading):
     def __init__(self, spec: NextLink, request: Request) -> None:
         super().__init__()
         self._spec = spec
-        self._check = rows_at(spec.rows, envelope=spec.envelope)
+        totals = (spec.total,) if spec.total else ()
+        self._check = rows_at(spec.rows, envelope=spec.envelope, totals=totals)
         self._first = Ask(Request(request.path, request.method, request.params, request.json, self._check))
         self._ask: Ask | None = self._first
         self._followed: set[str] = set()

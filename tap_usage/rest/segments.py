@@ -48,7 +48,9 @@ class Segment(Reading):
         self._spec = spec
         self._order = spec.order
         self._size = max(spec.size, OVERLAP + 1)
-        self._request = Request(request.path, request.method, request.params, check=rows_at(spec.rows))
+        self._request = Request(
+            request.path, request.method, request.params, check=rows_at(spec.rows, totals=spec.totals)
+        )
         self.start = start
         self.deeper = False
         self._end = end
@@ -136,7 +138,7 @@ class Segment(Reading):
 
     def _anchor(self, answer: Answer) -> str | None:
         """Return the last value of the deepest page, None if nothing can go on from there."""
-        rows: list[Row] = dig(answer.body, self._spec.rows)
+        rows: list[Row] = dig(answer.body, self._spec.rows) or []
         value = rows[-1].get(self._order.field) if rows and self._order else None
         return value if isinstance(value, str) and value != self._attempt.start else None
 
@@ -151,7 +153,7 @@ class Segment(Reading):
     def _page(self, answer: Answer) -> None:
         """Take the page that is due: prove that it joins the one before, give its new rows, and plan what follows."""
         attempt = self._attempt
-        rows: list[Row] = dig(answer.body, self._spec.rows)
+        rows: list[Row] = dig(answer.body, self._spec.rows) or []
         identity = self._spec.identity
         if attempt.due and (rows[0].get(identity) if rows else None) != attempt.tail:
             self._restart()

@@ -58,7 +58,7 @@ def test_an_answer_without_a_readable_date_has_the_local_one(date: str) -> None:
 def test_the_time_of_a_run_is_not_known_when_not_even_a_token_can_be_had() -> None:
     with (
         Loopback(token=lambda _: reply(b'{"error":"invalid_client"}', 401)) as server,
-        pytest.raises(Exception, match=r"HTTP 401 invalid_client on POST /token: check the client id"),
+        pytest.raises(Exception, match=r"HTTP 401 invalid_client on POST /token at http://[^ ]+: check the client id"),
     ):
         connect(server.origin).started()
     assert len(server.tokens) == 1

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from tap_usage.rest import connection as module
+from tap_usage.rest import sender as module
 from tap_usage.rest.clock import Stopped
 from tap_usage.rest.connection import Request
 from tap_usage.rest.errors import RequestError
@@ -34,7 +34,7 @@ def test_what_does_not_pass_fails_with_its_name_after_the_last_try(fault: str) -
     with Loopback(lambda _: broken) as server, pytest.raises(RequestError) as caught:
         connect(server.origin, clock, max_tries=3).send(ROWS)
     assert str(caught.value).startswith(name)
-    assert " on GET /rows after 3 tries: " in str(caught.value)
+    assert f" on GET /rows after 3 tries at {server.origin}: " in str(caught.value)
     assert len(server.heard) == caught.value.tries == 3
 
 
@@ -64,8 +64,8 @@ def test_a_redirect_is_not_followed() -> None:
 
 def test_a_refused_connection_is_tried_again_and_then_told() -> None:
     clock = ImpatientClock()
-    with pytest.raises(RequestError, match=r"connection refused on POST /token after 8 tries"):
-        connect(f"http://127.0.0.1:{free_port()}", clock).send(ROWS)
+    with Loopback() as login, pytest.raises(RequestError, match=r"connection refused on GET /rows after 8 tries"):
+        connect(f"http://127.0.0.1:{free_port()}", clock, token=connect(login.origin).host.token).send(ROWS)
     assert len(clock.waits) == 7
 
 
@@ -107,7 +107,7 @@ def test_a_body_of_100_megabytes_is_refused_with_bounded_memory() -> None:
     with Loopback(lambda _: Reply([head, *[block] * 100])) as server:
         connection = connect(server.origin)
         tracemalloc.start()
-        with pytest.raises(RequestError, match="more than 64 MiB on GET /rows: ask for less at once"):
+        with pytest.raises(RequestError, match=r"more than 64 MiB on GET /rows at http://[^ ]+: ask for less at once"):
             connection.send(ROWS)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()

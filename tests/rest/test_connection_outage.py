@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tap_usage.rest.connection import OUTAGE_SECONDS, Connection
+from tap_usage.rest.auth import FRESH_SECONDS, SETTLING_SECONDS
+from tap_usage.rest.connection import Connection
 from tap_usage.rest.errors import RequestError, Rule, Verdict
+from tap_usage.rest.patience import OUTAGE_SECONDS
 from tests.rest.faults import GOOD, PASSING, ROWS
 from tests.rest.loopback import Heard, Loopback, Reply, connect, reply
 from tests.running import ImpatientClock
@@ -117,9 +119,11 @@ REFUSED = reply(b'{"code": "ACCESS_FAILED"}', 401)
 
 def test_requests_that_are_all_refused_cost_one_fresh_token_together() -> None:
     with Loopback(Vendor(REFUSED)) as server:
-        connection = connect(server.origin)
-        assert [tries_of(connection) for _ in range(20)] == [2, *[1] * 19]
+        clock = ImpatientClock()
+        connection = connect(server.origin, clock)
+        assert [tries_of(connection) for _ in range(20)] == [3, *[1] * 19]
         assert len(server.tokens) == 2
+        assert clock.waits == [SETTLING_SECONDS]
 
 
 def test_after_a_success_a_refused_token_is_renewed_again() -> None:
@@ -130,5 +134,6 @@ def test_after_a_success_a_refused_token_is_renewed_again() -> None:
         vendor.answer = GOOD
         connection.send(ROWS)
         vendor.answer = REFUSED
-        assert tries_of(connection) == 2
+        connection.clock.wait(FRESH_SECONDS)
+        assert tries_of(connection) == 3
         assert len(server.tokens) == 3

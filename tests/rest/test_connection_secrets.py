@@ -115,7 +115,8 @@ def test_nothing_of_a_refused_link_is_told_but_its_origin(caplog: pytest.LogCapt
 def test_a_retry_tells_vendor_status_and_wait(caplog: pytest.LogCaptureFixture) -> None:
     with Loopback(lambda _: ANSWERS["500"]) as server, pytest.raises(ReadError):
         connection(server.origin).send(ROWS)
-    assert caplog.messages[0].startswith("vendor: HTTP 500 invalid_request on GET /rows; next try in ")
+    told = [message for message in caplog.messages if "next try" in message]
+    assert told[0].startswith(f"vendor: HTTP 500 invalid_request on GET /rows at {server.origin}; next try in ")
 
 
 def test_what_a_data_sheet_prints_holds_no_secret() -> None:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
+from tap_usage.rest.auth import FRESH_SECONDS, SETTLING_SECONDS
+from tap_usage.rest.connection import Connection
 from tap_usage.rest.errors import RequestError, Rule, Verdict
 from tests.rest.faults import GOOD, PASSING, ROWS
 from tests.rest.loopback import TOKEN, Heard, Loopback, Reply, connect, in_turn, reply
@@ -27,19 +29,28 @@ def good_for(*tokens: str) -> Callable[[Heard], Reply]:
     return script
 
 
+def settled(connection: Connection) -> Connection:
+    """Have the first token fetched, and wait until it is known everywhere."""
+    connection.started()
+    connection.clock.wait(FRESH_SECONDS)
+    return connection
+
+
 def test_a_refused_token_is_renewed_once_in_the_middle() -> None:
     clock = ImpatientClock()
     with Loopback(good_for("marker-token-2"), numbered(3600, 3600)) as server:
-        answer = connect(server.origin, clock, max_tries=1).send(ROWS)
+        answer = settled(connect(server.origin, clock, max_tries=1)).send(ROWS)
     assert answer.body == {"rows": []}
     assert len(server.heard) == len(server.tokens) == 2
-    assert clock.waits == []
+    assert clock.waits == [FRESH_SECONDS]
 
 
 def test_a_request_that_every_token_is_refused_for_fails_after_one_fresh_token() -> None:
+    clock = ImpatientClock()
     with Loopback(good_for(), numbered(*[3600] * 9)) as server, pytest.raises(RequestError, match="HTTP 401"):
-        connect(server.origin).send(ROWS)
-    assert len(server.heard) == len(server.tokens) == 2
+        settled(connect(server.origin, clock)).send(ROWS)
+    assert (len(server.heard), len(server.tokens)) == (3, 2)
+    assert clock.waits == [FRESH_SECONDS, SETTLING_SECONDS]
 
 
 def test_many_workers_with_one_refused_token_fetch_one_fresh_token() -> None:
@@ -53,7 +64,7 @@ def test_many_workers_with_one_refused_token_fetch_one_fresh_token() -> None:
         return answer
 
     with Loopback(script, numbered(3600, 3600, 3600)) as server:
-        connection = connect(server.origin)
+        connection = settled(connect(server.origin))
         workers = [threading.Thread(target=connection.send, args=(ROWS,)) for _ in range(8)]
         for worker in workers:
             worker.start()
@@ -87,7 +98,7 @@ def test_a_token_is_asked_for_again_when_that_may_help(fault: str) -> None:
 def test_a_refused_token_request_is_final(status: int) -> None:
     with (
         Loopback(token=lambda _: reply(b'{"error": "invalid_client"}', status)) as server,
-        pytest.raises(RequestError, match=f"HTTP {status} invalid_client on POST /token: "),
+        pytest.raises(RequestError, match=f"HTTP {status} invalid_client on POST /token at "),
     ):
         connect(server.origin).send(ROWS)
     assert len(server.tokens) == 1
@@ -99,7 +110,7 @@ def test_credentials_that_were_refused_are_not_tried_for_every_request(status: i
     with Loopback(token=lambda _: reply(b'{"error": "invalid_client"}', status)) as server:
         connection = connect(server.origin)
         for _ in range(5):
-            with pytest.raises(RequestError, match=f"HTTP {status} invalid_client on POST /token: "):
+            with pytest.raises(RequestError, match=f"HTTP {status} invalid_client on POST /token at "):
                 connection.send(ROWS)
     assert len(server.tokens) == 1
 

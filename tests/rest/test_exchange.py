@@ -149,7 +149,7 @@ UNFINISHED = {
 def test_a_connection_whose_answer_was_not_read_to_its_end_is_not_used_again(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr("tap_usage.rest.connection.LARGEST_ANSWER_BYTES", 1000)
+    monkeypatch.setattr("tap_usage.rest.sender.LARGEST_ANSWER_BYTES", 1000)
     with Loopback(in_turn(Reply([UNFINISHED[name]]), GOOD)) as server:
         connection = connect(server.origin, max_tries=1)
         with pytest.raises(RequestError):

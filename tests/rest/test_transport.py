@@ -60,7 +60,7 @@ def test_a_host_that_the_environment_exempts_is_reached_directly(monkeypatch: py
 def test_https_goes_through_a_tunnel_that_sees_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
     with Loopback(lambda _: reply(b"", 502)) as proxy:
         monkeypatch.setenv("https_proxy", proxy.origin)
-        with pytest.raises(RequestError, match="proxy failed on POST /token after 2 tries"):
+        with pytest.raises(RequestError, match="proxy failed: it does not reach the host on POST /token after 2 tries"):
             connect("https://api.invalid", max_tries=2).send(Request("/rows"))
     assert {(heard.method, heard.target) for heard in proxy.heard} == {("CONNECT", "api.invalid:443")}
     assert not any("authorization" in heard.headers or heard.body for heard in proxy.heard)
@@ -79,7 +79,7 @@ def secure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback]:
 
 def test_a_certificate_that_nobody_trusts_is_final_and_nothing_is_sent(secure: Loopback) -> None:
     clock = ImpatientClock()
-    with pytest.raises(RequestError, match=r"TLS failure on POST /token: .*REQUESTS_CA_BUNDLE"):
+    with pytest.raises(RequestError, match=r"TLS failure on POST /token at .*REQUESTS_CA_BUNDLE"):
         connect(secure.origin, clock).send(Request("/rows"))
     assert secure.heard == secure.tokens == []
     assert clock.waits == []
@@ -171,7 +171,7 @@ def test_a_certificate_for_another_name_is_refused(monkeypatch: pytest.MonkeyPat
 
 def test_a_vendor_that_does_not_speak_tls_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(PEM))
-    with Loopback() as server, pytest.raises(RequestError, match=r"TLS failure on POST /token: "):
+    with Loopback() as server, pytest.raises(RequestError, match=r"TLS failure on POST /token at "):
         connect(server.origin.replace("http:", "https:")).send(Request("/rows"))
     assert server.heard == server.tokens == []
 
