@@ -36,7 +36,7 @@ ODD_LINES = (
     b"X-Empty:",
     b"x-lower:close to the colon",
     b"X-Tab:\tvalue\t",
-    b"X-Latin: caf\xe9",
+    b"X-Latin: \xe9\xe8",
     b"X-Long: " + b"x" * 3000,
     b"X-Twice: 1\r\nX-Twice: 2",
     b"Keep-Alive: timeout=5",

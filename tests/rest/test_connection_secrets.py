@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import traceback
 
@@ -13,7 +14,7 @@ from tap_usage.rest.connection import Connection, Request
 from tap_usage.rest.errors import ReadError
 from tap_usage.rest.host import ErrorFields, Host
 from tap_usage.rest.paging import rows_at
-from tests.rest.loopback import Heard, Loopback, Reply, reply
+from tests.rest.loopback import Heard, Loopback, Reply, in_turn, reply
 from tests.running import ImpatientClock
 
 MARKS = ("marker-secret", "marker-client", "marker-token", "marker-query", "marker-body", "marker-link")
@@ -117,6 +118,26 @@ def test_a_retry_tells_vendor_status_and_wait(caplog: pytest.LogCaptureFixture) 
         connection(server.origin).send(ROWS)
     told = [message for message in caplog.messages if "next try" in message]
     assert told[0].startswith(f"vendor: HTTP 500 invalid_request on GET /rows at {server.origin}; next try in ")
+
+
+def test_at_debug_level_every_exchange_is_a_line_without_query_body_or_header(caplog: pytest.LogCaptureFixture) -> None:
+    script = in_turn(ANSWERS["500"], reply(b'{"rows": []}'), Reply([], hang_up=True), ANSWERS["404"])
+    with Loopback(script) as server:
+        made = connection(server.origin)
+        made.send(ROWS)
+        with pytest.raises(ReadError):
+            made.send(ROWS)
+    told = [record.getMessage() for record in caplog.records if record.levelno == logging.DEBUG]
+    assert {record.name for record in caplog.records} == {"tap-usage"}
+    expected = [
+        "vendor: POST /token: 200, #.## s, try 1, waited #.# s",
+        "vendor: GET /rows: 500, #.## s, try 1, waited #.# s",
+        "vendor: GET /rows: 200, #.## s, try 2, waited #.# s",
+        "vendor: GET /rows: connection closed without an answer, #.## s, try 1, waited #.# s",
+        "vendor: GET /rows: 404, #.## s, try 2, waited #.# s",
+    ]
+    assert [re.sub(r"\d+\.(\d+) s", lambda found: f"#.{'#' * len(found[1])} s", line) for line in told] == expected
+    assert [mark for mark in MARKS if mark in "\n".join(told)] == []
 
 
 def test_what_a_data_sheet_prints_holds_no_secret() -> None:

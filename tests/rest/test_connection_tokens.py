@@ -131,3 +131,61 @@ def test_a_malformed_token_answer_is_asked_for_again_and_then_told(body: bytes) 
     ):
         connect(server.origin, max_tries=2).send(ROWS)
     assert len(server.tokens) == 2
+
+
+@pytest.mark.parametrize("lag", [0.3, 1.4])
+def test_a_fresh_token_that_is_not_known_yet_is_waited_for(lag: float) -> None:
+    clock = ImpatientClock()
+    with Loopback(lambda _: GOOD if sum(clock.waits) >= lag else reply(status=401)) as server:
+        connect(server.origin, clock, max_tries=1).send(ROWS)
+    assert (len(server.heard), len(server.tokens)) == (2, 1)
+    assert clock.waits == [SETTLING_SECONDS]
+
+
+def test_a_renewed_token_that_is_not_known_yet_is_waited_for() -> None:
+    clock = ImpatientClock()
+    known = good_for("marker-token-2")
+
+    def script(heard: Heard) -> Reply:
+        return known(heard) if sum(clock.waits) >= FRESH_SECONDS + 1 else reply(status=401)
+
+    with Loopback(script, numbered(3600, 3600)) as server:
+        settled(connect(server.origin, clock)).send(ROWS)
+    assert (len(server.heard), len(server.tokens)) == (3, 2)
+
+
+def test_a_token_that_stays_unknown_is_renewed_once_and_waited_for_once_more() -> None:
+    clock = ImpatientClock()
+    with Loopback(good_for(), numbered(*[3600] * 9)) as server:
+        connection = connect(server.origin, clock)
+        for _ in range(10):
+            with pytest.raises(RequestError, match="HTTP 401"):
+                connection.send(ROWS)
+    assert (len(server.heard), len(server.tokens)) == (4 + 9, 2)
+    assert clock.waits == [SETTLING_SECONDS, SETTLING_SECONDS]
+
+
+THROTTLED = {
+    "429": reply(status=429),
+    "408": reply(status=408),
+    "503": reply(status=503),
+    "hung up": Reply([], hang_up=True),
+    "no token in it": reply(b"{}"),
+    "400, rate limit": reply(b'{"error": "x", "error_description": "rate limit exceeded"}', 400),
+}
+
+
+@pytest.mark.parametrize("name", THROTTLED)
+@pytest.mark.parametrize("when", ["first", "renewed"])
+def test_a_login_that_fails_for_a_while_costs_only_the_request_that_met_it(name: str, when: str) -> None:
+    row = Rule((400,), Verdict.RETRY, "throttled", text="rate limit exceeded", pause=True)
+    answers = [*([numbered(3600)] if when == "renewed" else []), *[THROTTLED[name]] * 8, numbered(3600)]
+    known = iter([reply(status=401)])
+    with Loopback(lambda _: next(known, GOOD) if when == "renewed" else GOOD, in_turn(*answers)) as server:
+        connection = connect(server.origin, rules=(row,))
+        if when == "renewed":
+            settled(connection)
+        with pytest.raises(RequestError, match=" on POST /token after 8 tries") as caught:
+            connection.send(ROWS)
+        assert not caught.value.final
+        assert [connection.send(ROWS).status for _ in range(3)] == [200] * 3

@@ -177,7 +177,7 @@ def test_an_answer_that_comes_after_the_timeout_reaches_nobody() -> None:
 @pytest.mark.parametrize(
     "head",
     [
-        b"Content-Length: 12\r\nX-Folded: a\r\n b\r\nX-Empty:\r\nx-latin: caf\xe9\r\n",
+        b"Content-Length: 12\r\nX-Folded: a\r\n b\r\nX-Empty:\r\nx-latin: \xe9\xe8\r\n",
         b"content-length:12\r\nKeep-Alive: timeout=5\r\n",
     ],
 )
