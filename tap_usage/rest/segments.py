@@ -9,15 +9,15 @@ question, and the reading goes back one page more.
 
 from __future__ import annotations
 
-import contextlib
 from bisect import bisect_left, bisect_right
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tap_usage.rest.attempt import OVERLAP, Attempt, Outlook
 from tap_usage.rest.connection import Answer, Request
 from tap_usage.rest.errors import ContradictionError, PagingError, RequestError, dig
 from tap_usage.rest.paging import NOT_FOUND, Ask, Page, Reading, Row, rows_at
+from tap_usage.times import instant, shifted, utc_text
 
 if TYPE_CHECKING:
     from tap_usage.rest.offsets import OffsetPages
@@ -111,7 +111,7 @@ class Segment(Reading):
         attempt.asked.add(offset)
         params: dict[str, Any] = {self._spec.limit_param: self._size, self._spec.offset_param: offset}
         if self._spec.order:
-            end = _rounded_up(self._end) if self._end else None
+            end = utc_text(shifted(self._end, timedelta(microseconds=999))) if self._end else None
             params |= self._spec.order.params(attempt.start, end)
         return Ask(self._request.with_params(**params), tag=(attempt, offset))
 
@@ -213,7 +213,7 @@ class Segment(Reading):
             self._lose_order(field)
             return None
         if self._end:
-            rows = [row for row in rows if _instant(row[field]) < self._end]
+            rows = [row for row in rows if instant(row[field]) < self._end]
             values = values[: len(rows)]
         return self._beyond(mark, rows, values) if rows else rows
 
@@ -245,7 +245,7 @@ class Segment(Reading):
         return fresh
 
     def _beyond_end(self, rows: list[Row]) -> bool:
-        return bool(self._end and self._order and rows and _instant(rows[-1][self._order.field]) >= self._end)
+        return bool(self._end and self._order and rows and instant(rows[-1][self._order.field]) >= self._end)
 
     def _lose_order(self, field: str) -> None:
         """Read once more; if the rows still are not in order, read them without it, but call it a failure."""
@@ -314,16 +314,4 @@ def _comparable(texts: list[str], mark: str | None) -> list[Any]:
         length = len(mark or texts[0])
         if {length} == set(map(len, texts)) and (mark or "Z").endswith("Z") and all(t.endswith("Z") for t in texts):
             return [mark, *texts]
-    return [_instant(mark) if mark else None, *map(_instant, texts)]
-
-
-def _rounded_up(at: datetime) -> str:
-    """Return whole milliseconds; the rows that rounding lets in too are left out when they come."""
-    with contextlib.suppress(OverflowError):
-        at += timedelta(microseconds=999)
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _instant(text: str) -> datetime:
-    value = datetime.fromisoformat(text)
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
+    return [instant(mark) if mark else None, *map(instant, texts)]
