@@ -13,7 +13,7 @@ from tap_usage import schema
 from tap_usage.executions import Executions
 from tap_usage.progress import FullTable, Ordered, Unit, Windowed, context_key
 from tap_usage.rest import fanout
-from tap_usage.rest.errors import PagingError, ReadError, RequestError
+from tap_usage.rest.errors import PagingError, ReadError, RequestError, plain
 from tap_usage.rest.offsets import OffsetPages
 from tap_usage.rest.paging import Page, Reading, Row
 from tap_usage.rest.polling import Execution, Submitted, fingerprint
@@ -66,6 +66,7 @@ class Extraction:
             Stopped: when the run is being ended.
         """
         stream = self._stream
+        self._workers.started()  # a vendor without a login fails here, each stream with the same words
         contexts, complete = self._contexts()
         progress = self._progress([partition for partition, _ in contexts], complete=complete)
         found: Contexts = []
@@ -112,6 +113,7 @@ class Extraction:
                 self._count(unit, reading)
 
     def _count(self, unit: Unit, reading: Reading) -> None:
+        self._tap.failures.asked(self._stream.name, _where(unit))
         if reading.expected is not None:
             self.expected = (self.expected or 0) + reading.expected
         if reading.vanished:
@@ -245,7 +247,7 @@ def fill(path: str, unit: Unit) -> str:
 
 
 def _where(unit: Unit) -> str:
-    parts = [f"{name}={value}" for name, value in unit.context.items()]
+    parts = [f"{name}={plain(value)}" for name, value in unit.context.items()]
     if unit.window:
         parts.append(f"{unit.window.start}/{unit.window.end}")
     return " ".join(parts)

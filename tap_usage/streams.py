@@ -13,6 +13,7 @@ from singer_sdk.mapper import SameRecordTransform
 
 from tap_usage import schema
 from tap_usage.extraction import Extraction
+from tap_usage.failures import Subject
 from tap_usage.output import OutputLost
 from tap_usage.progress import Unit
 from tap_usage.rest import fanout
@@ -78,6 +79,7 @@ class UsageStream(Stream):
         blanks: fields in which the vendor writes "" for nothing.
         secrets: fields that never leave the tap.
         promised: fields that the vendor sends in every row.
+        permission: what the credentials must be allowed to, for the line of a refusal.
         key_fields: dimensions of `usage_key`, for rows without a key of their own.
         query: settings on which history depends; when they change it is read again.
     """
@@ -100,6 +102,7 @@ class UsageStream(Stream):
     blanks: ClassVar[tuple[str, ...]] = ()
     secrets: ClassVar[tuple[str, ...]] = ()
     promised: ClassVar[tuple[str, ...]] = ()
+    permission: ClassVar[str] = ""
     key_fields: ClassVar[tuple[str, ...]] = ()
     query: ClassVar[tuple[str, ...]] = ()
 
@@ -128,6 +131,19 @@ class UsageStream(Stream):
     def connection(self) -> Connection:
         """The vendor's connection."""
         return self._workers.connection
+
+    def begin(self) -> None:
+        """Have the vendor asked for a token, without waiting for it."""
+        self._workers.begin()
+
+    @property
+    def subject(self) -> Subject:
+        """What failures of this stream are about."""
+        listed = self._tap.stream_of(self.parent) if self.parent else self
+        vendor, _, kind = listed.name.partition("_")
+        if self.windows or isinstance(self.paging, Execution):
+            kind = "queries"
+        return Subject(vendor, self.name, kind.replace("_", " "), self.permission)
 
     @cached_property
     def calendar(self) -> Calendar:

@@ -10,7 +10,7 @@ import sys
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, ClassVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
 import click
 from dotenv import dotenv_values
@@ -23,6 +23,7 @@ from singer_sdk.tap_base import CliTestOptionValue
 
 from tap_usage import settings
 from tap_usage.command import Command, IncompleteError
+from tap_usage.failures import Failures
 from tap_usage.output import BufferedWriter, OutputLost, StateWriter
 from tap_usage.rest.clock import Clock, Stopped
 from tap_usage.rest.connection import Connection
@@ -33,8 +34,6 @@ from tap_usage.vendors import VENDORS
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
-
-    from singer_sdk import Stream
 
     from tap_usage.extraction import Contexts
     from tap_usage.streams import UsageStream
@@ -57,7 +56,7 @@ class TapUsage(Tap):
         self.clock = self.clock_class()
         self.listed: dict[type[UsageStream], tuple[Contexts, bool]] = {}
         self._listed_again: dict[type[UsageStream], set[str] | None] = {}
-        self.failures: list[str] = []
+        self.failures = Failures()
         self.summaries: dict[str, str] = {}
         self._workers: list[Workers] = []
         kwargs["message_writer"] = kwargs.get("message_writer") or BufferedWriter(self.clock)
@@ -101,13 +100,13 @@ class TapUsage(Tap):
         return streams
 
     @property
-    def streams(self) -> dict[str, Stream]:
+    def streams(self) -> dict[str, UsageStream]:  # type: ignore[override]
         """The streams by name, parents before their children, so that each list is asked for once."""
         if self._streams is None:
             loaded = super().streams
             order: list[type] = [stream for vendor in VENDORS for stream in vendor.streams]
             self._streams = dict(sorted(loaded.items(), key=lambda item: order.index(type(item[1]))))
-        return self._streams
+        return cast("dict[str, UsageStream]", self._streams)
 
     def stream_of(self, kind: type[UsageStream]) -> UsageStream:
         """Return the tap's stream of a class."""
@@ -209,7 +208,7 @@ class TapUsage(Tap):
             for workers in self._workers:
                 workers.close(1.0 if lost is None and self.clock.stopping is None else 0.0)
         self._sum_up()
-        for line in self.failures:
+        for line in self.failures.lines:
             self.logger.error("%s", line)
         if self.clock.stopping is not None:
             self._tell_the_signal(self.clock.stopping, lost)
@@ -221,6 +220,9 @@ class TapUsage(Tap):
 
     def _extract(self, *, test: bool) -> None:
         self.message_writer.flush()  # an output that is closed is told before anything is asked for
+        for stream in self.streams.values():
+            if test or stream.selected:
+                stream.begin()
         try:
             if test:
                 self.run_connection_test()
@@ -254,7 +256,8 @@ class TapUsage(Tap):
     def listed_again(self, kind: type[UsageStream]) -> set[str] | None:
         """Return the ids a parent stream lists now, asked for once; None when they cannot be had."""
         if kind not in self._listed_again:
-            before, failures = self.listed.get(kind), list(self.failures)
+            before, failures = self.listed.get(kind), self.failures
+            self.failures = Failures()
             self.stream_of(kind).list_children()
             contexts, complete = self.listed[kind]
             self._listed_again[kind] = {partition for partition, _ in contexts} if complete else None
@@ -264,16 +267,10 @@ class TapUsage(Tap):
         return self._listed_again[kind]
 
     def failed(self, stream: UsageStream, where: str, error: Exception) -> None:
-        """Note a failure; it is named at the end of the run."""
-        if isinstance(error, ReadError):
-            text = str(error)
-        else:
-            text = f"unexpected {type(error).__name__}, please report it (LOGLEVEL=DEBUG shows where)"
-            self.logger.debug("In %s", stream.name, exc_info=error)
-        place = ": ".join(part for part in (stream.connection.host.name, stream.name, where) if part)
-        line = f"{place}: {text}"
-        if line not in self.failures:
-            self.failures.append(line)
+        """Note the failure of a partition or window, or of all of it; it is named at the end of the run."""
+        text = self.failures.add(stream.subject, where, error)
+        unexpected = None if isinstance(error, ReadError) else error
+        stream.logger.debug("%s: %s", where or "all of it", text, exc_info=unexpected)
 
     # State
 

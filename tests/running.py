@@ -88,6 +88,11 @@ class Run:
         return value
 
 
+def streams_in(line: str) -> list[str]:
+    """Return the streams that a failure line names."""
+    return line.split(": ")[1].split(", ")
+
+
 def run(
     config: dict[str, Any],
     *,
@@ -107,4 +112,4 @@ def run(
     except IncompleteError:
         code = 1
     lines.flush()
-    return Run(lines.lines, code, tap.failures, tap.clock.waits)  # type: ignore[attr-defined]
+    return Run(lines.lines, code, tap.failures.lines, tap.clock.waits)  # type: ignore[attr-defined]

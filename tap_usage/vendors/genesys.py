@@ -102,6 +102,7 @@ def execution(results: str, *, vanishing: bool = False) -> Execution:
     )
 
 
+CLIENT_PERMISSION = "oauth:client:view or usage:client:view"
 CLIENT_RESULTS = "/api/v2/oauth/clients/{oauth_client_id}/usage/query/results/{execution_id}"
 
 
@@ -113,6 +114,7 @@ class OAuthClients(UsageStream):
     paging = NextLink(rows="entities", link="nextUri", total="total")
     primary_keys = ("id",)
     secrets = ("secret",)
+    permission = "oauth:client:view"
     promised = ("name", "authorizedGrantType")
     only = "genesys_oauth_client_ids"
     children = {"oauth_client_id": "id"}
@@ -164,6 +166,7 @@ class OrganizationUsage(UsageQuery):
     path = "/api/v2/usage/query"
     paging = execution("/api/v2/usage/query/{execution_id}/results")
     group_by = "genesys_group_by"
+    permission = "oauth:client:view or usage:organization:view"
     query = ("genesys_granularity", "genesys_group_by")
 
 
@@ -175,6 +178,7 @@ class ClientUsage(UsageQuery):
     paging = execution(CLIENT_RESULTS, vanishing=True)
     parent = OAuthClients
     group_by = "genesys_client_group_by"
+    permission = CLIENT_PERMISSION
     query = ("genesys_granularity", "genesys_client_group_by")
 
 
@@ -185,6 +189,7 @@ class ClientUsageSummary(Usage):
     path = "/api/v2/oauth/clients/{oauth_client_id}/usage/summary"
     paging = execution(CLIENT_RESULTS, vanishing=True)
     parent = OAuthClients
+    permission = CLIENT_PERMISSION
     observed = True
     constants = {"days": "genesys_summary_days"}
     key_fields = ("oauth_client_id", "days", "observed_on", "date", *DIMENSIONS.values())

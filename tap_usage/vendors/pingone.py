@@ -73,6 +73,7 @@ class Environments(UsageStream):
     paging = NextLink("_embedded.environments", "_links.next.href", envelope=("_embedded", "_links", "size"))
     primary_keys = ("id",)
     only = "pingone_environment_ids"
+    permission = "orgmgt:read:environment, by an administrator role of the worker application"
     children = {"environment_id": "id"}
     barren = ("status", ("DELETE_PENDING",))
     promised = ("name", "type", "region", "organization", "createdAt", "updatedAt")
@@ -82,6 +83,7 @@ class InAnEnvironment(UsageStream):
     """What is inside an environment: when that is gone, the answer may be 400, 401 or 403."""
 
     ambiguous = (400, 401, 403)
+    permission = "an administrator role of the worker application that reads credentials in this environment"
 
 
 class CredentialTypes(InAnEnvironment):

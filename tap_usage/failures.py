@@ -1,0 +1,108 @@
+"""What could not be extracted: a line for a person for each stream and cause, however many partitions share it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+from tap_usage.rest.errors import ReadError, RequestError
+
+NAMED = 3
+NUMBERS = re.compile(r"\d+")
+FORBIDDEN = 403
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a failure is about.
+
+    Attributes:
+        vendor, stream: names.
+        units: what the readings of the stream are called, in plural.
+        permission: what the credentials must be allowed to.
+    """
+
+    vendor: str
+    stream: str
+    units: str = "readings"
+    permission: str = ""
+
+
+@dataclass
+class _Cause:
+    """What failed in the same way: `places` are partitions or windows, none when it is the whole stream."""
+
+    subject: Subject
+    request: Hashable
+    text: str
+    places: dict[str, None] = field(default_factory=dict)
+
+
+class Failures:
+    """The failures of a run."""
+
+    def __init__(self) -> None:
+        self._causes: dict[Hashable, _Cause] = {}
+        self._asked: dict[str, set[str]] = {}
+
+    def __bool__(self) -> bool:
+        """Return whether anything failed."""
+        return bool(self._causes)
+
+    def asked(self, stream: str, place: str) -> None:
+        """A partition or window of a stream was asked for, with whatever result."""
+        self._asked.setdefault(stream, set()).add(place)
+
+    def add(self, subject: Subject, place: str, error: Exception) -> str:
+        """Note a failure and return its text; `place` is "" when it is the whole stream's."""
+        text = _text(error, subject.permission)
+        kind = _kind(error)
+        request = error.where if isinstance(error, RequestError) else ""
+        cause = self._causes.setdefault((subject, kind), _Cause(subject, (kind, request), text))
+        if place:
+            cause.places.setdefault(place)
+        return text
+
+    def healed(self, stream: str, place: str) -> None:
+        """What failed at a place was read after all."""
+        for key, cause in list(self._causes.items()):
+            if cause.subject.stream == stream and place in cause.places:
+                del cause.places[place]
+                if not cause.places:
+                    del self._causes[key]
+
+    @property
+    def lines(self) -> list[str]:
+        """One line for each stream and cause; streams of a vendor that failed for the same request share one."""
+        shared: dict[Hashable, list[_Cause]] = {}
+        for cause in self._causes.values():
+            shared.setdefault((cause.subject.vendor, tuple(cause.places), cause.request), []).append(cause)
+        return [
+            ": ".join(part for part in (first.subject.vendor, names, self._where(first), first.text) if part)
+            for first, names in (
+                (causes[0], ", ".join(cause.subject.stream for cause in causes)) for causes in shared.values()
+            )
+        ]
+
+    def _where(self, cause: _Cause) -> str:
+        if len(cause.places) <= 1:
+            return "".join(cause.places)
+        asked = len(self._asked.get(cause.subject.stream, ()))
+        of = f" of {asked:,}" if asked >= len(cause.places) else ""
+        named = "; ".join(list(cause.places)[:NAMED]) + ("; …" if len(cause.places) > NAMED else "")
+        return f"{len(cause.places):,}{of} {cause.subject.units} ({named})"
+
+
+def _text(error: Exception, permission: str) -> str:
+    if not isinstance(error, ReadError):
+        return f"unexpected {type(error).__name__}, please report it (LOGLEVEL=DEBUG shows where)"
+    lacks = isinstance(error, RequestError) and error.status == FORBIDDEN and permission
+    return f"{error}; needs {permission}" if lacks else str(error)
+
+
+def _kind(error: Exception) -> Hashable:
+    """Return what two failures of one cause have in common: neither path nor correlation id, ids or figures."""
+    if isinstance(error, RequestError):
+        return (type(error), error.status, error.problem, error.code, error.advice)
+    return (type(error), NUMBERS.sub("", str(error)) if isinstance(error, ReadError) else "")
