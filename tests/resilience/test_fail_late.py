@@ -95,7 +95,10 @@ CASES: dict[str, tuple[str, dict[str, Any], Any, set[str], tuple[str, ...]]] = {
         {"status": 400, "code": "invalid_client"},
         None,
         {stream for stream in STREAMS if stream.startswith("genesys")},
-        ("genesys: genesys_oauth_clients: HTTP 400 invalid_client on POST /oauth/token: check client id",),
+        (
+            "genesys: genesys_oauth_clients: HTTP 400 invalid_client on POST /oauth/token at http://",
+            ": check client id",
+        ),
     ),
 }
 
