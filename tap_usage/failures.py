@@ -64,14 +64,6 @@ class Failures:
             cause.places.setdefault(place)
         return text
 
-    def healed(self, stream: str, place: str) -> None:
-        """What failed at a place was read after all."""
-        for key, cause in list(self._causes.items()):
-            if cause.subject.stream == stream and place in cause.places:
-                del cause.places[place]
-                if not cause.places:
-                    del self._causes[key]
-
     @property
     def lines(self) -> list[str]:
         """One line for each stream and cause; streams of a vendor that failed for the same request share one."""

@@ -90,19 +90,6 @@ def test_streams_of_a_vendor_that_failed_for_one_request_share_a_line() -> None:
     ]
 
 
-def test_what_was_read_after_all_is_no_failure() -> None:
-    failures = Failures()
-    for number in range(2):
-        failures.add(USAGES, f"promotion_id=p{number}", refused(number))
-    failures.healed(USAGES.stream, "promotion_id=p0")
-    failures.healed(QUERIES.stream, "promotion_id=p1")
-    assert [line.partition(": HTTP")[0] for line in failures.lines] == [
-        "elasticpath: elasticpath_promotion_usages: promotion_id=p1"
-    ]
-    failures.healed(USAGES.stream, "promotion_id=p1")
-    assert not failures
-
-
 def test_a_fault_of_the_tap_says_so_without_its_words(caplog: pytest.LogCaptureFixture) -> None:
     tap = ImpatientTap(config={"elasticpath_client_id": "id", "elasticpath_client_secret": "secret"})
     with caplog.at_level(logging.DEBUG, "tap-usage"):
