@@ -94,14 +94,15 @@ FORMATS: dict[str, Callable[[Iterable[Path]], Iterator[Row]]] = {
 
 
 def singer_bytes(files: Iterable[Path]) -> dict[str, int]:
-    """Return the bytes of RECORD and STATE lines, and of the last state."""
-    found = {"record_bytes": 0, "state_bytes": 0, "states": 0, "last_state_bytes": 0}
+    """Return the bytes of RECORD and STATE lines, and of the largest and the last state."""
+    found = {"record_bytes": 0, "state_bytes": 0, "states": 0, "largest_state_bytes": 0, "last_state_bytes": 0}
     for line in lines(files):
         kind = msgspec.json.decode(line)["type"]
         if kind == "STATE":
             found["states"] += 1
             found["state_bytes"] += len(line)
             found["last_state_bytes"] = len(line)
+            found["largest_state_bytes"] = max(len(line), found["largest_state_bytes"])
         elif kind == "RECORD":
             found["record_bytes"] += len(line)
     return found
