@@ -186,6 +186,13 @@ def test_an_earlier_end_claims_nothing_beyond_what_was_read_and_takes_nothing_ba
     marks.finish("p2", OLD)
     marks.complete()
     assert starts(state, "p1", "p2") == [NEW, OLD]
+    assert (len(str(state["covered"])), state["pass"]["began"]) == (8, None)
+
+
+def test_a_partition_that_holds_nothing_newer_than_what_was_read_in_part_is_complete_up_to_there() -> None:
+    state: dict[str, Any] = {}
+    bookmarks(state, "p1").progress("p1", MIDDLE)
+    assert complete(state, p1=None)[VALUE] == MIDDLE
 
 
 def test_a_list_of_partitions_that_a_plain_sdk_tap_wrote_is_read() -> None:
@@ -253,6 +260,7 @@ def test_a_stream_without_partitions_moves_its_one_bookmark() -> None:
     marks.progress("", OLD)
     assert (marks.start(), state) == (OLD, {"replication_key": "date", VALUE: OLD})
     marks.finish("", NEW)
+    marks.finish("", None)
     marks.complete()
     assert state == {"replication_key": "date", VALUE: NEW}
 
