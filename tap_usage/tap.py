@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import sys
 from functools import cached_property
 from importlib.metadata import version
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
 import click
-from dotenv import dotenv_values
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.plugin_base import _ConfigInput
-from singer_sdk.singerlib import Catalog
 from singer_sdk.tap_base import CliTestOptionValue
 
-from tap_usage import settings
+from tap_usage import inputs, settings
 from tap_usage.command import Command, IncompleteError
 from tap_usage.failures import Failures
 from tap_usage.output import BufferedWriter, OutputLost, StateWriter
 from tap_usage.rest.clock import Clock, Stopped
 from tap_usage.rest.connection import Connection
-from tap_usage.rest.errors import ReadError
+from tap_usage.rest.errors import ReadError, plain
 from tap_usage.rest.fanout import Workers
 from tap_usage.vendors import VENDORS
 
@@ -39,8 +35,11 @@ if TYPE_CHECKING:
     from tap_usage.streams import UsageStream
     from tap_usage.vendors.vendor import Vendor
 
-ABOUT_THE_TAP = ("LOGLEVEL",)  # TAP_USAGE_LOGLEVEL is the SDK's, not a setting
+ABOUT_THE_TAP = ("loglevel",)  # TAP_USAGE_LOGLEVEL is the SDK's, not a setting
 SECONDS_IN_WHICH_A_SIGNAL_ENDS_THE_TARGET_TOO = 0.2
+
+
+STREAMS = {vars(stream)["name"]: stream for vendor in VENDORS for stream in vendor.streams}
 
 
 class TapUsage(Tap):
@@ -67,11 +66,8 @@ class TapUsage(Tap):
     @classproperty
     def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805 - a class property
         """Settings from the environment, and from `.env` in the working directory."""
-        environment = {**dotenv_values(".env"), **os.environ}
-        cls.append_builtin_config(cls.config_jsonschema)
-        prefix = cls._env_var_prefix
-        given = {key.removeprefix(prefix): value for key, value in environment.items() if key.startswith(prefix)}
-        return {name.lower(): value for name, value in given.items() if name not in ABOUT_THE_TAP}
+        given = inputs.variables(cls._env_var_prefix)
+        return {name: value for name, value in given.items() if name not in ABOUT_THE_TAP}
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         self.append_builtin_config(self.config_jsonschema)
@@ -155,8 +151,8 @@ class TapUsage(Tap):
         cls.print_version(print_fn=cls.logger.info)
         tap = cls(
             config=config.config if config else None,
-            state=_read(state, "--state") if state else None,
-            catalog=_read_catalog(catalog) if catalog else None,
+            state=inputs.read(state, "--state") if state else None,
+            catalog=inputs.read_catalog(catalog) if catalog else None,
             parse_env_config=bool(config and config.parse_env),
         )
         tap.run()
@@ -164,15 +160,7 @@ class TapUsage(Tap):
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:  # noqa: ARG003
         """Read the files given with `--config`; `ENV` stands for the environment."""
-        config: dict[str, Any] = {}
-        for path in value:
-            if path == "ENV":
-                continue
-            try:
-                with Path(path).open(encoding="utf-8") as file:
-                    config |= _read(file, "--config")
-            except OSError as error:
-                raise click.UsageError(f"--config: {path}: {error.strerror}") from None
+        config = inputs.read_config(path for path in value if path != "ENV")
         return _ConfigInput(config=config, parse_env="ENV" in value)
 
     @classmethod
@@ -280,11 +268,13 @@ class TapUsage(Tap):
         Raises:
             click.UsageError: when it is none.
         """
-        bookmarks = state.get("bookmarks", {})
-        streams = bookmarks.values() if isinstance(bookmarks, dict) else [None]
-        if not all(isinstance(of, dict) and isinstance(of.get("partitions", []), list) for of in streams):
-            raise click.UsageError("--state: `bookmarks` must hold an object for each stream")
-        super().load_state(state)
+        bookmarks = inputs.bookmarks_in(state)
+        if bookmarks and not bookmarks.keys() & STREAMS.keys():
+            self.logger.warning(
+                "the given state holds no stream of this tap, but %s: everything is read as without a state",
+                plain(", ".join(bookmarks)),
+            )
+        super().load_state({"bookmarks": bookmarks})
 
     @cached_property
     def _states(self) -> StateWriter:
@@ -315,6 +305,9 @@ class TapUsage(Tap):
     def get_singer_command(cls) -> click.Command:
         """Return the command line."""
         command = super().get_singer_command()
+        for option in command.params:
+            if isinstance(option.type, click.File):
+                option.type = click.File(encoding=inputs.ENCODING)
         return Command(
             name=command.name,
             callback=command.callback,
@@ -323,23 +316,3 @@ class TapUsage(Tap):
             help="Extract usage data as Singer messages.",
             logger=cls.logger,
         )
-
-
-def _read(file: IO[str], option: str) -> dict[str, Any]:
-    try:
-        value = json.load(file)
-    except ValueError as error:
-        raise click.UsageError(f"{option}: {file.name} is not JSON ({error})") from None
-    if not isinstance(value, dict):
-        raise click.UsageError(f"{option}: {file.name} does not hold a JSON object")
-    return value
-
-
-def _read_catalog(file: IO[str]) -> Catalog:
-    value = _read(file, "--catalog")
-    try:
-        if isinstance(value["streams"], list):
-            return Catalog.from_dict(value)
-    except (AttributeError, KeyError, TypeError):
-        pass
-    raise click.UsageError(f"--catalog: {file.name} does not hold a catalog")

@@ -179,7 +179,7 @@ def test_test_schema_writes_the_schemas_without_a_request(sandbox: Sandbox, conf
 @pytest.mark.parametrize(
     ("option", "content"),
     [
-        *(("--config", content) for content in ("no JSON", "[1]", "\ufeff{}", None)),
+        *(("--config", content) for content in ("no JSON", "[1]", None)),
         *(("--state", content) for content in ("no JSON", "[1]")),
         *(("--catalog", content) for content in ("[1]", None)),
     ],
