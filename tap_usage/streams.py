@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from singer_sdk import Stream
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.singerlib import RecordMessage
 
 from tap_usage import schema
 from tap_usage.extraction import Extraction
 from tap_usage.failures import Subject
+from tap_usage.maps import MapError
 from tap_usage.output import OutputLost
 from tap_usage.progress import Unit
 from tap_usage.rest import fanout
@@ -205,14 +207,28 @@ class UsageStream(Stream):
         self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[dict[str, Any], Any, Any]:
         """Write whole pages where the SDK's steps for each record would change nothing."""
-        if not write_messages or not self._written_as_read:
-            yield from super()._sync_records(context, write_messages=write_messages)
+        if write_messages and self._written_as_read:
+            with self.get_record_counter() as counter, self.get_sync_timer():
+                for rows in self.batches():
+                    self._tap.message_writer.write_records(self.name, rows, self._stream_version)
+                    counter.increment(len(rows))
+            self._write_state_message()
             return
-        with self.get_record_counter() as counter, self.get_sync_timer():
-            for rows in self.batches():
-                self._tap.message_writer.write_records(self.name, rows, self._stream_version)
-                counter.increment(len(rows))
-        self._write_state_message()
+        try:
+            for record in super()._sync_records(context, write_messages=write_messages):
+                if write_messages or self._written_as_read:
+                    yield record
+                else:  # the SDK would put rows into files as they came, with what a map or a catalog takes out
+                    yield from (message.record for message in self._generate_record_messages(record))
+        except MapError as error:
+            self._tap.failed(self, "", error)
+
+    def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
+        try:
+            messages = list(super()._generate_record_messages(record))
+        except Exception as error:  # noqa: BLE001 - whatever an expression of a user raises
+            raise MapError.of_row(error) from None
+        yield from messages
 
     def _sync_batches(self, batch_config: BatchConfig, context: Context | None = None) -> None:
         try:

@@ -12,12 +12,14 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
 import click
 from singer_sdk import Tap
-from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.exceptions import ConfigValidationError, StreamMapConfigError
 from singer_sdk.helpers._classproperty import classproperty
+from singer_sdk.mapper import RemoveRecordTransform
 from singer_sdk.plugin_base import _ConfigInput
+from singer_sdk.singerlib import Catalog
 from singer_sdk.tap_base import CliTestOptionValue
 
-from tap_usage import inputs, settings
+from tap_usage import inputs, maps, schema, settings
 from tap_usage.command import Command, IncompleteError
 from tap_usage.failures import Failures
 from tap_usage.output import BufferedWriter, OutputLost, StateWriter
@@ -57,6 +59,7 @@ class TapUsage(Tap):
         self._listed_again: dict[type[UsageStream], set[str] | None] = {}
         self.failures = Failures()
         self.summaries: dict[str, str] = {}
+        self._unmapped: dict[str, maps.MapError] = {}
         self._workers: list[Workers] = []
         kwargs["message_writer"] = kwargs.get("message_writer") or BufferedWriter(self.clock)
         super().__init__(**kwargs)
@@ -74,6 +77,9 @@ class TapUsage(Tap):
         self._config = dict(self._config)
         settings.normalize(self._config, self.config_jsonschema)
         errors = settings.problems(self._config, self.config_jsonschema, [vendor.required for vendor in VENDORS])
+        if not errors and (given := self._config.get("stream_maps")):
+            fields = {name: schema.load(name)["properties"] for name in STREAMS}
+            errors += maps.problems(given, fields, batches=bool(self._config.get("batch_config")))
         if errors and raise_errors:
             raise ConfigValidationError("Config validation failed", errors=errors, schema=self.config_jsonschema)
         return errors
@@ -103,6 +109,20 @@ class TapUsage(Tap):
             order: list[type] = [stream for vendor in VENDORS for stream in vendor.streams]
             self._streams = dict(sorted(loaded.items(), key=lambda item: order.index(type(item[1]))))
         return cast("dict[str, UsageStream]", self._streams)
+
+    def setup_mapper(self) -> None:
+        """Read the stream maps; an expression that cannot be read is the failure of its stream."""
+        super(Tap, self).setup_mapper()
+        for entry in self.catalog.streams:
+            name = entry.tap_stream_id
+            try:
+                self.mapper.register_raw_streams_from_catalog(Catalog([(name, entry)]))
+            except StreamMapConfigError as error:
+                raise ConfigValidationError("", errors=[f"`stream_maps`: {error}"], schema={}) from None
+            except Exception:  # noqa: BLE001 - whatever the SDK stumbles over
+                self.mapper.stream_maps[name] = [RemoveRecordTransform(name, {}, None, None)]
+                rules = maps.rules_of(name, self.config["stream_maps"])
+                self._unmapped[name] = maps.MapError.of_fields(maps.unreadable(rules))
 
     def stream_of(self, kind: type[UsageStream]) -> UsageStream:
         """Return the tap's stream of a class."""
@@ -209,7 +229,10 @@ class TapUsage(Tap):
     def _extract(self, *, test: bool) -> None:
         self.message_writer.flush()  # an output that is closed is told before anything is asked for
         for stream in self.streams.values():
-            if test or stream.selected:
+            if (unmapped := self._unmapped.get(stream.name)) and (test or stream.selected):
+                self.failed(stream, "", unmapped)
+                stream.selected = False
+            elif test or stream.selected:
                 stream.begin()
         try:
             if test:
