@@ -40,15 +40,15 @@ class TokenRequest:
 
     @property
     def body(self) -> str:
-        """The form, encoded."""
-        return urlencode(self.form)
+        """The form, encoded. What no text can hold is replaced, and the vendor refuses it."""
+        return urlencode(self.form, encoding="utf-8", errors="replace")
 
     @property
     def headers(self) -> dict[str, str]:
         """Headers of the request; HTTP Basic is in UTF-8 (RFC 7617)."""
         headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
         if self.basic:
-            pair = ":".join(self.basic).encode()
+            pair = ":".join(self.basic).encode(errors="replace")
             headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
         return headers
 

@@ -6,6 +6,7 @@ import queue
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate
+from functools import lru_cache
 from typing import Any
 
 SLICE_SECONDS = 0.2
@@ -70,6 +71,7 @@ class Clock:
                     return None
 
 
+@lru_cache(maxsize=64)
 def http_date(text: str) -> datetime | None:
     """Return the UTC time that an HTTP header tells, None if it tells none.
 

@@ -53,7 +53,7 @@ class Connection:
         self.host = host
         self.clock = clock
         self.max_concurrency = max_concurrency
-        self._headers = {"User-Agent": user_agent.encode().decode("latin-1"), **host.headers}
+        self._headers = {"User-Agent": user_agent.encode(errors="replace").decode("latin-1"), **host.headers}
         self._auth = TokenAuth(self._fetch_token, clock, *host.token_header)
         self._base = urlsplit(host.url)
         self._root = f"{self._base.scheme}://{self._base.netloc}"

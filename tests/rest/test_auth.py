@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import base64
 import threading
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from hypothesis import given
@@ -180,6 +182,14 @@ def test_an_answer_of_another_shape_holds_no_token(body: object) -> None:
 def test_a_token_may_stand_deeper() -> None:
     assert WITH_EXPIRY.problem({"details": {"accessToken": "t"}}) is None
     assert WITH_EXPIRY.problem({"accessToken": "t"}) is not None
+
+
+@pytest.mark.parametrize("secret", ["a\u2013b", "\u201ca\u201d", "ü", "half \ud83d", "byte \udcff"])
+def test_a_secret_may_hold_any_character(secret: str) -> None:
+    request = TokenRequest("http://127.0.0.1/token", {"client_secret": secret}, basic=("client", secret))
+    sent = secret.encode(errors="replace")
+    assert parse_qsl(request.body) == [("client_secret", sent.decode())]
+    assert base64.b64decode(request.headers["Authorization"].removeprefix("Basic ")) == b"client:" + sent
 
 
 def test_no_secret_shows_in_a_printed_request() -> None:

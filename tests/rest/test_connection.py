@@ -63,6 +63,12 @@ def test_client_id_and_secret_go_into_basic_where_the_vendor_wants_them_there() 
     assert base64.b64decode(text).decode() == "client:s:é“"
 
 
+def test_a_user_agent_may_hold_any_character() -> None:
+    with Loopback() as server:
+        connect(server.origin, user_agent="tap\u2013ü").send(Request("/rows"))
+    assert server.heard[0].headers["user-agent"].encode("latin-1").decode() == "tap\u2013ü"
+
+
 def test_a_vendor_may_have_its_own_token_header_and_its_own_headers() -> None:
     with Loopback() as server:
         own = {"Accept": "application/json", "X-Own": "1"}
