@@ -50,6 +50,10 @@ class Failures:
         """Return whether anything failed."""
         return bool(self._causes)
 
+    def concern(self, stream: str) -> bool:
+        """Return whether something of a stream failed."""
+        return any(cause.subject.stream == stream for cause in self._causes.values())
+
     def asked(self, stream: str, place: str) -> None:
         """A partition or window of a stream was asked for, with whatever result."""
         self._asked.setdefault(stream, set()).add(place)

@@ -114,6 +114,7 @@ class UsageStream(Stream):
     def __init__(self, tap: TapUsage, workers: fanout.Workers) -> None:
         super().__init__(tap=tap, schema=schema.load(self.name), name=self.name)
         self._workers = workers
+        self.came_whole = True
         tuned = {name: self.config[setting] for name, setting in self.tuning.items() if setting in self.config}
         self.paging = replace(self.paging, **tuned)
 
@@ -176,18 +177,21 @@ class UsageStream(Stream):
         """Yield all rows, page by page; whatever fails is told to the tap and does not end the others."""
         began = self.connection.clock.monotonic()
         extraction = Extraction(self, self._tap, self._workers, self._tap.state_of(self.name, fresh=self._is_fresh))
+        whole = False
         try:
             yield from extraction.pages()
+            whole = not extraction.missing and not self._tap.failures.concern(self.name)
         except Exception as error:  # noqa: BLE001 - one stream must not end the others
             self._tap.listed.setdefault(type(self), ([], False))
             self._tap.failed(self, "", error)
         finally:
+            self.came_whole &= whole
             seconds = self.connection.clock.monotonic() - began
             self._tap.summaries.setdefault(self.name, f"{extraction.summary}, {seconds:.1f} s")
 
     def list_children(self) -> None:
         """Read the rows for the sake of the children only."""
-        self.logger.info("Listed for the streams that depend on it")
+        self.logger.debug("Listed for the streams that depend on it")
         for _ in self.batches():
             pass
 
@@ -213,7 +217,12 @@ class UsageStream(Stream):
                     self._tap.message_writer.write_records(self.name, rows, self._stream_version)
                     counter.increment(len(rows))
             self._write_state_message()
-            return
+        else:
+            yield from self._sync_each(context, write_messages=write_messages)
+        if write_messages:
+            self._activate_version()
+
+    def _sync_each(self, context: Context | None, *, write_messages: bool) -> Iterator[dict[str, Any]]:
         try:
             for record in super()._sync_records(context, write_messages=write_messages):
                 if write_messages or self._written_as_read:
@@ -235,6 +244,15 @@ class UsageStream(Stream):
             super()._sync_batches(batch_config, context)
         except OSError as error:  # those of reading are told to the tap before they come here
             raise OutputLost.because(error, "a file of `batch_config`") from None
+        self._activate_version()
+
+    def _write_activate_version_message(self, full_table_version: int) -> None:
+        """Before the rows, where the SDK writes it, nobody knows whether all of them will come."""
+
+    def _activate_version(self) -> None:
+        lists = (self._tap.stream_of(kind) for kind in self.ancestors())
+        if self._stream_version is not None and self.came_whole and all(stream.came_whole for stream in lists):
+            super()._write_activate_version_message(self._stream_version)
 
     @property
     def _written_as_read(self) -> bool:

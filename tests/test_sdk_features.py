@@ -168,6 +168,52 @@ def test_versions_are_activated_for_full_tables_only(sandbox: Sandbox) -> None:
             assert ("version" in message) is (message["stream"] in replaced)
 
 
+RULES = "pingone_issuance_rules"
+
+
+def activated(messages: list[dict[str, Any]]) -> set[str]:
+    return {message["stream"] for message in messages if message["type"] == "ACTIVATE_VERSION"}
+
+
+def test_a_version_is_activated_after_the_rows_of_its_stream(sandbox: Sandbox) -> None:
+    done = run(sandbox.config, emit_activate_version_messages=True, select=[RULES], stream_maps={RULES: {"x": "id"}})
+    kinds = [message["type"] for message in done.messages if message["type"] != "STATE"]
+    assert kinds == ["SCHEMA", *["RECORD"] * len(done.rows(RULES)), "ACTIVATE_VERSION"]
+    assert done.messages[-1]["type"] == "STATE"
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind"),
+    [
+        ("pingone.issuance_rules", "forbidden"),
+        ("pingone.issuance_rules", "not_found"),
+        ("pingone.credential_types", "forbidden"),
+        ("pingone.credential_types", "not_found"),
+        ("pingone.environments", "forbidden"),
+    ],
+)
+def test_a_stream_that_did_not_come_whole_activates_no_version(sandbox: Sandbox, operation: str, kind: str) -> None:
+    sandbox.fault(operation, kind, times=1)
+    done = run(sandbox.config, emit_activate_version_messages=True, select=[RULES, "pingone_environments"])
+    whole = set() if operation == "pingone.environments" else {"pingone_environments"}
+    assert activated(done.messages) == whole
+
+
+def test_a_stream_whose_map_fails_activates_no_version(sandbox: Sandbox) -> None:
+    done = run(
+        sandbox.config, emit_activate_version_messages=True, select=[RULES], stream_maps={RULES: {"x": "unknown"}}
+    )
+    assert activated(done.messages) == set()
+
+
+def test_a_version_is_activated_after_batches_too(sandbox: Sandbox, tmp_path: Path) -> None:
+    config = {**sandbox.config, "batch_config": batches_in(tmp_path), "emit_activate_version_messages": True}
+    done = run(config, select=[RULES])
+    assert [message["type"] for message in done.messages if message["type"] != "STATE"] == [
+        *("SCHEMA", "BATCH", "ACTIVATE_VERSION")
+    ]
+
+
 @pytest.mark.parametrize("stream", [USAGES, ORGANIZATION, CLIENT, "demandbase_api_usage"])
 def test_a_catalog_may_take_the_replication_key_away(sandbox: Sandbox, stream: str) -> None:
     catalog = discovered(sandbox.config, select=[stream])
