@@ -183,11 +183,12 @@ class Sandbox:
             ValueError: there is no such rule.
         """
         with self.lock:
+            known = [rule["id"] for rules in self.pingone.issuance_rules.values() for rule in rules]
             if rule_id is None:
                 self.demandbase.ledger.reset_credits(to)
-            elif rule_id not in self.pingone.counters:
+            elif rule_id not in known:
                 raise ValueError(f"unknown rule: {rule_id}")
-            for rule in self.pingone.counters if rule_id is None else [rule_id]:
+            for rule in known if rule_id is None else [rule_id]:
                 self.pingone.reset_counts(rule, to)
 
     def fault(

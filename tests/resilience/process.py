@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -17,6 +19,40 @@ from typing import IO, Any, Self
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60.0
 QUICK = "tests.resilience.hasty"
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a target reads.
+
+    Attributes:
+        pipe_bytes: that the pipe to it holds, None for the usual ones.
+        blocking: whether a write to the full pipe waits, or fails.
+        seconds_per_line: that it takes.
+        stops_at: line before which it stops reading for a while, if ever.
+        stops_seconds: how long; not longer than the tap lives.
+    """
+
+    pipe_bytes: int | None = None
+    blocking: bool = True
+    seconds_per_line: float = 0.0
+    stops_at: int | None = None
+    stops_seconds: float = 0.0
+
+    def pipe(self) -> tuple[IO[bytes], int]:
+        """Return both ends of a pipe."""
+        reading, writing = os.pipe()
+        if self.pipe_bytes and hasattr(fcntl, "F_SETPIPE_SZ"):
+            fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, self.pipe_bytes)
+        os.set_blocking(writing, self.blocking)
+        return os.fdopen(reading, "rb", 4096), writing
+
+    def seconds_before(self, line: int) -> float:
+        """Return how long it takes until it reads a line."""
+        return self.seconds_per_line + (self.stops_seconds if line == self.stops_at else 0.0)
+
+
+EAGER = Pace()
 
 
 class Process:
@@ -30,7 +66,7 @@ class Process:
         seconds: from the signal that was sent to the end.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a command line
         self,
         config: dict[str, Any],
         state: dict[str, Any] | None = None,
@@ -38,6 +74,7 @@ class Process:
         module: str = "tests.here",
         environment: Mapping[str, str] | None = None,
         catalog: dict[str, Any] | None = None,
+        pace: Pace = EAGER,
     ) -> None:
         """Start.
 
@@ -47,6 +84,7 @@ class Process:
             module: what to run.
             environment: more variables.
             catalog: to choose streams by.
+            pace: of the target.
         """
         self.lines: list[bytes] = []
         self.rest = b""
@@ -64,17 +102,20 @@ class Process:
                 path.write_text(json.dumps(value), encoding="utf-8")
                 command += [f"--{name}", str(path)]
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("TAP_USAGE_")}
+        self._ended = threading.Event()
+        reading, writing = pace.pipe()
         self._popen = subprocess.Popen(  # noqa: S603 - the tap itself
             command,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=writing,
             stderr=subprocess.PIPE,
             cwd=self._directory.name,
             env=inherited | {"PYTHONPATH": str(ROOT)} | dict(environment or {}),
         )
+        os.close(writing)
         self._readers = [
-            threading.Thread(target=self._read, args=(self._popen.stdout, self._take_line)),
-            threading.Thread(target=self._read, args=(self._popen.stderr, self._take_error)),
+            threading.Thread(target=self._read, args=(reading, self._take_line, pace)),
+            threading.Thread(target=self._read, args=(self._popen.stderr, self._take_error, EAGER)),
         ]
         for reader in self._readers:
             reader.start()
@@ -117,6 +158,7 @@ class Process:
         if self.code is None:
             self.code = self._popen.wait(PATIENCE_SECONDS)
             self.seconds = time.monotonic() - self._sent
+            self._ended.set()
             for reader in self._readers:
                 reader.join()
         return self.code
@@ -131,11 +173,13 @@ class Process:
         """What the log lines of warnings and errors say, without time and logger."""
         return [line.split(" | ", 3)[-1] for line in self.errors if " | ERROR" in line or " | WARNING" in line]
 
-    def _read(self, stream: IO[bytes], take: Callable[[bytes], None]) -> None:
-        for line in stream:
+    def _read(self, stream: IO[bytes], take: Callable[[bytes], None], pace: Pace) -> None:
+        for number, line in enumerate(stream, 1):
             with self._news:
                 take(line)
                 self._news.notify_all()
+            if seconds := pace.seconds_before(number + 1):
+                self._ended.wait(seconds)
         stream.close()
         with self._news:
             self._open -= 1

@@ -3,10 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tests.resilience.ledger import Ledger
 
 Row = dict[str, Any]
 Key = tuple[str, ...]
+Kind = Literal["last", "merged", "merged over one", "older"]
+
+
+@dataclass(frozen=True)
+class Start:
+    """Which state a run begins with.
+
+    Attributes:
+        kind: the last one printed; all of them deep-merged, one over the other; the last one over an older one; an
+            older one as it was printed.
+        number: which older one, counted round and round.
+    """
+
+    kind: Kind = "last"
+    number: int = 0
 
 
 class Target:
@@ -16,23 +34,42 @@ class Target:
         rows: what is held, by stream and key.
         state: of the last STATE line.
         states: how many STATE lines came in this run.
+        merged: all states so far, deep-merged.
+        ledger: the snapshots that a STATE line covers.
         again: rows of this run that were held before it began, by stream.
         lines: how many lines came in this run.
+        records: how many of them are rows.
     """
 
     def __init__(self) -> None:
         self.rows: defaultdict[str, dict[Key, Row]] = defaultdict(dict)
         self.state: dict[str, Any] = {}
+        self.merged: dict[str, Any] = {}
+        self.ledger = Ledger()
         self.states = 0
-        self.lines = 0
+        self.lines = self.records = 0
         self.again: defaultdict[str, list[Row]] = defaultdict(list)
         self._keys: dict[str, list[str]] = {}
         self._waiting: list[tuple[str, Row]] = []
         self._before: dict[str, set[Key]] = {}
+        self._printed: list[tuple[dict[str, Any], int]] = []
+
+    def start(self, start: Start) -> dict[str, Any]:
+        """Return the state that a run begins with."""
+        if not self._printed or start.kind == "last":
+            return self.state
+        older, snapshots = self._printed[start.number % len(self._printed)]
+        if start.kind == "merged":
+            return self.merged
+        if start.kind == "merged over one":
+            return merged(older, self.state)
+        # Whoever goes back to an older state goes back to what was counted then: later deltas begin there.
+        self.ledger.forget_after(snapshots)
+        return older
 
     def begin(self) -> None:
         """A run begins."""
-        self.states = self.lines = 0
+        self.states = self.lines = self.records = 0
         self.again.clear()
         self._before = {stream: set(rows) for stream, rows in self.rows.items()}
 
@@ -43,13 +80,18 @@ class Target:
             self._keys[message["stream"]] = message["key_properties"]
         elif message["type"] == "RECORD":
             row = message["record"]
+            self.records += 1
             self._waiting.append((message["stream"], row))
             if self.key(message["stream"], row) in self._before.get(message["stream"], ()):
                 self.again[message["stream"]].append(row)
         elif message["type"] == "STATE":
             self.state = message["value"]
+            self.merged = merged(self.merged, self.state)
             self.states += 1
+            for stream, row in self._waiting:
+                self.ledger.enter(stream, row)
             self._load()
+            self._printed.append((self.state, self.ledger.entered))
 
     def end(self, *, loaded: bool = True) -> None:
         """The run is over; `loaded` tells whether what came after its last STATE line was kept."""
@@ -71,6 +113,15 @@ class Target:
         for stream, row in self._waiting:
             self.rows[stream][self.key(stream, row)] = row
         self._waiting.clear()
+
+
+def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Return a state deep-merged over an older one, as Meltano does: objects member by member, all else replaced."""
+    made = dict(old)
+    for name, value in new.items():
+        both = isinstance(value, dict) and isinstance(made.get(name), dict)
+        made[name] = merged(made[name], value) if both else value
+    return made
 
 
 def executions(state: dict[str, Any]) -> Counter[str]:

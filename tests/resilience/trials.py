@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
 from tap_usage.output import BufferedWriter
-from tap_usage.sandbox import Fault, Sandbox
+from tap_usage.sandbox import Sandbox
 from tap_usage.tap import IncompleteError
 from tests.conftest import NOW
-from tests.resilience.target import Target
-from tests.resilience.world import CHANGES, Figures, World
+from tests.resilience.mishaps import ENVIRONMENTS, MISHAPS, Details, Draw, Misbehaviour, misbehaviour
+from tests.resilience.target import Kind, Start, Target
+from tests.resilience.world import CHANGES, RESETS, Figures, World
 from tests.running import ImpatientTap
 
-Draw = Callable[[int, int], int]
-Details = tuple[tuple[str, Any], ...]
+LAST = Start()
 
 
 class Killed(BaseException):
@@ -50,8 +51,9 @@ def run(  # noqa: PLR0913 - one run
     loaded: bool = True,
     select: tuple[str, ...] = (),
     dense: bool = True,
+    start: Start = LAST,
 ) -> int | None:
-    """Run the tap from the target's last state into the target; return its exit code, None when it was killed.
+    """Run the tap from a state the target got into the target; return its exit code, None when it was killed.
 
     Args:
         config: settings.
@@ -59,12 +61,12 @@ def run(  # noqa: PLR0913 - one run
         lines: after which it is killed.
         loaded: whether the target keeps what came after the last STATE line.
         select: streams, all when empty.
+        start: which state it begins with.
         dense: STATE lines come whenever they may come, not only when they are due.
     """
+    state = json.loads(json.dumps(target.start(start)))
     target.begin()
-    tap = ImpatientTap(
-        config=dict(config), state=json.loads(json.dumps(target.state)), message_writer=CutLines(target, lines)
-    )
+    tap = ImpatientTap(config=dict(config), state=state, message_writer=CutLines(target, lines))
     for name, stream in tap.streams.items():
         stream.selected = not select or name in select
     dense_lines = patch("tap_usage.output.StateWriter.is_due", lambda *_, **__: True)
@@ -83,40 +85,26 @@ def run(  # noqa: PLR0913 - one run
 
 
 @dataclass(frozen=True)
-class Misbehaviour:
-    """A fault of a vendor, as `Sandbox.fault` takes it."""
-
-    operation: str
-    kind: str
-    times: int | None
-    after: int
-    details: Details = ()
-
-    def put(self, sandbox: Sandbox) -> Fault:
-        """Have it happen. A list that begins in its middle cannot be told from a short one, so it never does."""
-        where = None
-        if self.kind == "repeated_page":
-            where = lambda request: request.query.get("page[offset]") != "0"  # noqa: E731 - one expression
-        return sandbox.fault(self.operation, self.kind, self.times, self.after, where, **dict(self.details))
-
-
-@dataclass(frozen=True)
 class Blow:
     """One run that is killed, and what happens afterwards.
 
     Attributes:
-        lines: after which it is killed; it may end before.
+        lines: after which it is killed, None for never; it may end before.
         loaded: whether the target keeps what came after the last STATE line.
         concurrency: `max_concurrency` of the run.
         faults: of the vendors during the run.
         change: what happens until the next run.
+        settings: that differ from the usual ones.
+        start: which state it begins with.
     """
 
-    lines: int
+    lines: int | None
     loaded: bool
     concurrency: int
     faults: tuple[Misbehaviour, ...] = ()
     change: str = "nothing"
+    settings: Details = ()
+    start: Start = LAST
 
 
 @dataclass
@@ -124,101 +112,95 @@ class Account:
     """What came of a plan; sums of several may be taken."""
 
     kills: int = 0
-    faults: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
     runs: int = 0
     failed: int = 0
     figures: Figures = field(default_factory=Figures)
 
 
-ANY: tuple[tuple[str, Details], ...] = (
-    ("status", (("status", 500),)),
-    ("status", (("status", 503), ("retry_after_seconds", 0))),
-    ("status", (("status", 429), ("retry_after_seconds", 1))),
-    ("status", (("status", 408),)),
-    ("html", ()),
-    ("xml", ()),
-    ("empty_body", ()),
-    ("null_body", ()),
-    ("list_body", ()),
-    ("truncated_json", ()),
-    ("wrong_content_type", ()),
-    ("reset_before_body", ()),
-    ("reset_mid_body", ()),
-    ("answer_lost", ()),
-    ("unauthorized", ()),
-    ("forbidden", ()),
-    ("deep_json", ()),
-)
-OPERATIONS = ("*", "pingone.*", "genesys.*", "demandbase.*", "elasticpath.*", "*.token", "*_results", "*_submit")
-ODD: tuple[tuple[str, str, Details], ...] = (
-    ("*", "expiry_missing", ()),
-    ("genesys.*", "query_status", (("word", "Failed"),)),
-    ("genesys.*", "query_status", (("word", "Odd"),)),
-    ("genesys.*", "execution_id_missing", ()),
-    ("genesys.*_results", "not_found", ()),
-    ("genesys.clients", "repeated_page", ()),
-    ("genesys.clients", "next_cycle", ()),
-    ("genesys.clients", "total_wrong", (("by", 1),)),
-    ("pingone.*", "next_cycle", ()),
-    ("elasticpath.*", "repeated_page", ()),
-    ("elasticpath.*", "shrinking_page", ()),
-    ("elasticpath.*", "duplicated_rows", ()),
-    ("elasticpath.*", "total_wrong", (("by", 3),)),
-    ("elasticpath.*", "total_wrong", (("by", -3),)),
-    ("elasticpath.*", "total_missing", ()),
-    ("elasticpath.*", "total_lower_bound", (("total", 3),)),
-    ("elasticpath.*", "pagination_meta", ()),
-    ("elasticpath.usages", "sort_ignored", ()),
-    ("elasticpath.usages", "order_violated", (("index", 1),)),
-)
+# Families of what goes wrong beside the vendors.
+BESIDES = ("states", "filters", "end_dates", "granularities", "depths", "resets")
+FAMILIES = (*MISHAPS, *BESIDES)
+STARTS: tuple[Kind, ...] = ("last", "merged", "merged over one", "older")
+SETTINGS: dict[str, tuple[Details, ...]] = {
+    "filters": (
+        (
+            ("elasticpath_promotion_ids", ("promotion-1", "promotion-4")),
+            ("genesys_oauth_client_ids", ("client-2", "client-3")),
+            ("pingone_environment_ids", ENVIRONMENTS[:2]),
+        ),
+        # Those with a number come into being later.
+        (
+            ("elasticpath_promotion_ids", ("promotion-2", "promotion-959")),
+            ("genesys_oauth_client_ids", ("client-959",)),
+        ),
+        (("elasticpath_promotion_ids", ("promotion-5",)), ("pingone_environment_ids", ENVIRONMENTS[2:])),
+    ),
+    "end_dates": (
+        (("end_date", "2026-11-15"),),
+        (("end_date", "2026-11-21T06:00:00Z"),),
+        (("end_date", "9999-12-31T23:59:59.999999Z"),),
+    ),
+    "depths": (
+        (("elasticpath_max_offset", 10), ("max_concurrency", 1)),
+        (("elasticpath_max_offset", 15), ("max_concurrency", 2)),
+        (("elasticpath_max_offset", 10),),
+    ),
+    "granularities": (
+        (("genesys_granularity", "Week"), ("demandbase_period", "month")),
+        (("genesys_granularity", "Month"),),
+        (("genesys_group_by", ("TemplateUri",)), ("genesys_client_group_by", ("TemplateUri",))),
+    ),
+}
 
 
-def misbehaviour(draw: Draw) -> Misbehaviour:
-    """Draw a fault that a careful reader can notice."""
-    times = (1, 2, 5, None)[draw(0, 3)]
-    after = draw(0, 30)
-    if draw(0, 1):
-        operation, kind, details = ODD[draw(0, len(ODD) - 1)]
+def blow(draw: Draw, most_lines: int, most_faults: int, families: Sequence[str] = ()) -> Blow:
+    """Draw a run that is killed: by faults only, or with whatever the families know."""
+    kinds = (*CHANGES, *(RESETS if "resets" in families else ()))
+    lines, loaded, concurrency = draw(1, most_lines), bool(draw(0, 1)), draw(1, 32)
+    if not families:
+        faults = tuple(misbehaviour(draw) for _ in range(draw(0, most_faults)))
     else:
-        operation = OPERATIONS[draw(0, len(OPERATIONS) - 1)]
-        kind, details = ANY[draw(0, len(ANY) - 1)]
-    return Misbehaviour(operation, kind, times, after, details)
+        of_vendors = [family for family in families if family in MISHAPS]
+        drawn = [of_vendors[draw(0, len(of_vendors) - 1)] for _ in range(draw(0, most_faults))] if of_vendors else []
+        faults = tuple(fault for family in drawn for fault in MISHAPS[family](draw))
+    change = " ".join(kinds[draw(0, len(kinds) - 1)] for _ in range(draw(1, 2)))
+    if not families:
+        return Blow(lines, loaded, concurrency, faults, change)
+    chosen = [details for family in families for details in SETTINGS.get(family, ())]
+    settings = chosen[draw(0, len(chosen) - 1)] if chosen and draw(0, 1) else ()
+    start = Start(STARTS[draw(0, 3)], draw(0, 999)) if "states" in families else LAST
+    # Half of the runs end by themselves: what they say about the whole is believed by the next.
+    return Blow(lines if draw(0, 1) else None, loaded, concurrency, faults, change, settings, start)
 
 
-def blow(draw: Draw, most_lines: int, most_faults: int) -> Blow:
-    """Draw a run that is killed."""
-    kinds = tuple(CHANGES)
-    return Blow(
-        lines=draw(1, most_lines),
-        loaded=bool(draw(0, 1)),
-        concurrency=draw(1, 32),
-        faults=tuple(misbehaviour(draw) for _ in range(draw(0, most_faults))),
-        change=" ".join(kinds[draw(0, len(kinds) - 1)] for _ in range(draw(1, 2))),
-    )
-
-
-def suffer(blows: list[Blow]) -> Account:
+def suffer(blows: list[Blow], ending: Start = LAST) -> Account:
     """Have a world read with all these blows, then in peace until a run is complete, and compare."""
     account, target = Account(), Target()
     with Sandbox(now=NOW) as sandbox:
         world = World(sandbox)
         for each in blows:
             made = [fault.put(sandbox) for fault in each.faults]
-            config = world.config | {"max_concurrency": each.concurrency}
-            code = run(config, target, lines=each.lines, loaded=each.loaded)
+            config = world.config | {"max_concurrency": each.concurrency} | jsonable(each.settings)
+            code = run(config, target, lines=each.lines, loaded=each.loaded, start=each.start)
             account.runs += 1
             account.kills += code is None
             account.failed += code == 1
-            account.faults += sum(fault.hits for fault in made)
+            account.faults.update({fault.kind: fault.hits for fault in made})
             sandbox.clear_faults()
             world.change(each.change)
-        settle(world, target)
+        settle(world, target, ending)
         account.figures = world.compare(target)
     return account
 
 
-def settle(world: World, target: Target) -> None:
+def settle(world: World, target: Target, ending: Start = LAST) -> None:
     """Run in peace: the first run ends what was interrupted, up to the time of that; the second reads the rest."""
-    for _ in range(2):
-        code = run(world.config, target)
+    for start in (ending, LAST):
+        code = run(world.config, target, start=start)
         assert code == 0
+
+
+def jsonable(details: Details) -> dict[str, Any]:
+    """Return settings as a config file holds them."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in details}

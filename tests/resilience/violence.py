@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tap_usage.sandbox import Request, Sandbox
+from tests.resilience.mishaps import MISHAPS, Draw, Misbehaviour, misbehaviour
 from tests.resilience.process import QUICK, Process
 from tests.resilience.target import Target
-from tests.resilience.trials import Draw, Misbehaviour, misbehaviour
 from tests.resilience.world import CHANGES, World
 
 
@@ -36,16 +36,18 @@ class Strike:
     change: str = "nothing"
 
 
-def strike(draw: Draw) -> Strike:
-    """Draw a process that is killed."""
+def strike(draw: Draw, families: Sequence[str] = ()) -> Strike:
+    """Draw a process that is killed, with a fault of one of the families now and then."""
     kinds = tuple(CHANGES)
+    drawn = [family for family in families if family in MISHAPS]
+    mishap = MISHAPS[drawn[draw(0, len(drawn) - 1)]] if drawn else lambda draw: [misbehaviour(draw)]
     return Strike(
         lines=draw(1, 250) if draw(0, 1) else None,
         requests=draw(1, 150),
         drained=bool(draw(0, 1)),
         loaded=bool(draw(0, 1)),
         concurrency=draw(1, 32),
-        faults=tuple(misbehaviour(draw) for _ in range(draw(0, 1))),
+        faults=tuple(fault for _ in range(draw(0, 1)) for fault in mishap(draw)),
         change=kinds[draw(0, len(kinds) - 1)],
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
@@ -43,11 +43,15 @@ class Figures:
         compared: rows that the vendors hold.
         lost: rows of them that the target lacks.
         doubled: rows that the target holds without reason, such as one row under two keys.
+        counters: counters whose deltas were added up.
+        odd: descriptions of those that do not add up.
     """
 
     compared: int = 0
     lost: int = 0
     doubled: int = 0
+    counters: int = 0
+    odd: list[str] = field(default_factory=list)
 
 
 class World:
@@ -117,7 +121,7 @@ class World:
         self.remember()
         with self.sandbox.lock:
             for name in kind.split():
-                CHANGES[name](self)
+                (CHANGES | RESETS)[name](self)
         self.remember()
 
     def created(self) -> None:
@@ -151,6 +155,13 @@ class World:
             at = now - timedelta(minutes=4)
             self.sandbox.elasticpath.add_usage(promotion["id"], at, visible_at=(now + timedelta(minutes=2)).isoformat())
 
+    def reset(self) -> None:
+        """The counters of a rule, and the credits, begin anew."""
+        rules = [rule["id"] for rules in self.sandbox.pingone.issuance_rules.values() for rule in rules]
+        self._numbers += 1
+        self.sandbox.reset_counters(1, rules[self._numbers % len(rules)])
+        self.sandbox.demandbase.ledger.reset_credits(3)
+
     # What a target has to hold
 
     def truth(self, stream: str) -> list[Row]:
@@ -179,16 +190,29 @@ class World:
         self.remember()
         figures = Figures()
         for stream in streams:
-            held = target.held(stream)
+            held = [row for row in target.held(stream) if of_days(row)]
             if stream in OBSERVED:
                 held = [row for row in held if row["observed_on"] == str(today(self.sandbox))]
             excused = [row for row in held if not self._gone.isdisjoint(map(str, row.values()))]
-            truth, have = counted(self.truth(stream)), counted(bare(stream, held))
+            truth, have = counted(self.truth(stream)), counted(plain(stream, held))
             figures.compared += truth.total()
             figures.lost += (truth - have).total()
-            past = counted(bare(stream, excused)) & self._once[stream]
+            past = counted(plain(stream, excused)) & self._once[stream]
             figures.doubled += (have - (truth | past)).total()
+        figures.counters, figures.odd = target.ledger.check()
         return figures
+
+
+def of_days(row: Row) -> bool:
+    """Tell whether a row is not that of a run by weeks or months."""
+    return row.get("granularity") in {None, "Day"} and row.get("period") in {None, "day"}
+
+
+def plain(stream: str, rows: Iterable[Row]) -> list[Row]:
+    """Return rows without what the tap added, and with days in the vendor's usual form."""
+    day = "{}T00:00:00Z" if stream.startswith("genesys") else "{}"
+    dated = [row | {"date": day.format(row["date"][:10])} if row.get("date") else row for row in rows]
+    return bare(stream, dated)
 
 
 CHANGES: dict[str, Callable[[World], None]] = {
@@ -201,3 +225,4 @@ CHANGES: dict[str, Callable[[World], None]] = {
     "deleted": World.deleted,
     "late": World.late,
 }
+RESETS: dict[str, Callable[[World], None]] = {"reset": World.reset}
