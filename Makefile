@@ -49,9 +49,15 @@ demo: .venv/.ready .venv-meltano/.ready ## Run Meltano twice against the simulat
 bench: .venv/.ready ## Measure the tap, other tools beside it
 	.venv/bin/python -m benchmarks
 
-soak: .venv/.ready ## Kill, signal and disturb the tap at random for some minutes
-	.venv/bin/python -m tests.resilience.soak
-	.venv/bin/python -m tests.rest.offsets_model --minutes 1
+MINUTES ?= 5
+SEED := $(or $(SEED),$(shell date +%s))
+soaks := tests/resilience/soak.py tests/rest/fuzz_http.py tests/rest/offsets_model.py tests/state_model.py
+
+soak: .venv/.ready ## Disturb the tap at random, in every way for five minutes (MINUTES=5 SEED=...)
+	@failed=0; for module in $(subst /,.,$(basename $(wildcard $(soaks)))); do \
+		echo "$$module --minutes $(MINUTES) --seed $(SEED)"; \
+		.venv/bin/python -m $$module --minutes $(MINUTES) --seed $(SEED) || failed=1; \
+	done; exit $$failed
 
 constraints: .venv/.ready ## Resolve all pinned versions afresh
 	.venv/bin/python constraints/renew.py

@@ -96,6 +96,7 @@ GONE = (
 INFORMATIONAL: tuple[Details, ...] = (
     (),
     (("pause_seconds", 0.05),),
+    (("pause_seconds", 0.3),),
     (("statuses", (102, 103)), ("pause_seconds", 0.02)),
     (("statuses", (100,)),),
 )
@@ -126,7 +127,8 @@ VALUES: tuple[Row, ...] = (
 LOGINS: tuple[Row, ...] = (
     ("*.token", "token_lag", (("requests", 1),)),
     ("*.token", "token_lag", (("requests", 3),)),
-    ("*.token", "throttled", ()),
+    # Demandbase would lock the account out, by a clock that stands.
+    ("genesys.token", "throttled", ()),
     ("*.token", "status", (("status", 429),)),
     ("*.token", "status", (("status", 408),)),
     ("*.token", "status", (("status", 503),)),

@@ -101,7 +101,8 @@ class Process:
                 path = Path(self._directory.name) / f"{name}.json"
                 path.write_text(json.dumps(value), encoding="utf-8")
                 command += [f"--{name}", str(path)]
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("TAP_USAGE_")}
+        own = {name for name in os.environ if name.startswith("TAP_USAGE_") or name == "PYTHONUNBUFFERED"}
+        inherited = {name: value for name, value in os.environ.items() if name not in own}
         self._ended = threading.Event()
         reading, writing = pace.pipe()
         self._popen = subprocess.Popen(  # noqa: S603 - the tap itself

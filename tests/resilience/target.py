@@ -58,13 +58,16 @@ class Target:
         """Return the state that a run begins with."""
         if not self._printed or start.kind == "last":
             return self.state
-        older, snapshots = self._printed[start.number % len(self._printed)]
+        number = start.number % len(self._printed)
+        older, snapshots = self._printed[number]
         if start.kind == "merged":
             return self.merged
         if start.kind == "merged over one":
             return merged(older, self.state)
         # Whoever goes back to an older state goes back to what was counted then: later deltas begin there.
+        del self._printed[number + 1 :]
         self.ledger.forget_after(snapshots)
+        self.merged = older
         return older
 
     def begin(self) -> None:

@@ -87,7 +87,7 @@ def test_a_local_clock_that_is_wrong_by_more_fails_every_stream_with_both_times_
         assert not done.counts
         for stream in (ORGANIZATION, CLIENTS, PERIODS, USAGES):
             assert done.bookmark(stream) == before.bookmark(stream)
-        assert {line.split(": ")[1] for line in done.failures} == set(STREAMS)
+        assert {stream for line in done.failures for stream in line.split(": ")[1].split(", ")} == set(STREAMS)
         here = sandbox.clock.now() + off
         for vendor in sandbox.vendors:
             named = [line for line in done.failures if line.startswith(vendor) and "2026-11-23T08:00:00Z" in line]
@@ -205,7 +205,7 @@ def test_a_start_in_the_future_reads_nothing_until_it_comes() -> None:
         assert first.code == 0
         for stream in (ORGANIZATION, CLIENTS, PERIODS, USAGES):
             assert first.rows(stream) == []
-            assert "replication_key_value" not in first.state["bookmarks"][stream]
+            assert first.bookmark(stream) is None
         assert all(first.rows(stream) for stream in STREAMS if stream.endswith(("clients", "rules", "promotions")))
         sandbox.advance(days=7)
         second = run(sandbox.config, start_date="2026-11-25", state=first.state)

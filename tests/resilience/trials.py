@@ -16,7 +16,7 @@ from tap_usage.tap import IncompleteError
 from tests.conftest import NOW
 from tests.resilience.mishaps import ENVIRONMENTS, MISHAPS, Details, Draw, Misbehaviour, misbehaviour
 from tests.resilience.target import Kind, Start, Target
-from tests.resilience.world import CHANGES, RESETS, Figures, World
+from tests.resilience.world import CHANGES, NEW_CLIENT, NEW_PROMOTION, Figures, World
 from tests.running import ImpatientTap
 
 LAST = Start()
@@ -109,18 +109,31 @@ class Blow:
 
 @dataclass
 class Account:
-    """What came of a plan; sums of several may be taken."""
+    """What came of a plan.
+
+    Attributes:
+        kills: runs that were killed.
+        faults: requests that went wrong, by kind.
+        runs: of the plan.
+        failed: runs that ended with exit code 1.
+        unexpected: those of them in which nothing went wrong.
+        late: rows that a clean run did not bring, although the run before had not been interrupted.
+        figures: of the comparison at the end.
+    """
 
     kills: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     runs: int = 0
     failed: int = 0
+    unexpected: int = 0
+    late: int = 0
     figures: Figures = field(default_factory=Figures)
 
 
 # Families of what goes wrong beside the vendors.
 BESIDES = ("states", "filters", "end_dates", "granularities", "depths", "resets")
 FAMILIES = (*MISHAPS, *BESIDES)
+MORE = {"reset": {"resets"}, "surfaced": {"gaps", "filters"}}
 STARTS: tuple[Kind, ...] = ("last", "merged", "merged over one", "older")
 SETTINGS: dict[str, tuple[Details, ...]] = {
     "filters": (
@@ -129,10 +142,10 @@ SETTINGS: dict[str, tuple[Details, ...]] = {
             ("genesys_oauth_client_ids", ("client-2", "client-3")),
             ("pingone_environment_ids", ENVIRONMENTS[:2]),
         ),
-        # Those with a number come into being later.
+        # The new ones are listed later.
         (
-            ("elasticpath_promotion_ids", ("promotion-2", "promotion-959")),
-            ("genesys_oauth_client_ids", ("client-959",)),
+            ("elasticpath_promotion_ids", ("promotion-2", NEW_PROMOTION)),
+            ("genesys_oauth_client_ids", ("client-2", NEW_CLIENT)),
         ),
         (("elasticpath_promotion_ids", ("promotion-5",)), ("pingone_environment_ids", ENVIRONMENTS[2:])),
     ),
@@ -156,7 +169,7 @@ SETTINGS: dict[str, tuple[Details, ...]] = {
 
 def blow(draw: Draw, most_lines: int, most_faults: int, families: Sequence[str] = ()) -> Blow:
     """Draw a run that is killed: by faults only, or with whatever the families know."""
-    kinds = (*CHANGES, *(RESETS if "resets" in families else ()))
+    kinds = (*CHANGES, *(kind for kind, of in MORE.items() if not of.isdisjoint(families)))
     lines, loaded, concurrency = draw(1, most_lines), bool(draw(0, 1)), draw(1, 32)
     if not families:
         faults = tuple(misbehaviour(draw) for _ in range(draw(0, most_faults)))
@@ -176,9 +189,11 @@ def blow(draw: Draw, most_lines: int, most_faults: int, families: Sequence[str] 
 
 def suffer(blows: list[Blow], ending: Start = LAST) -> Account:
     """Have a world read with all these blows, then in peace until a run is complete, and compare."""
-    account, target = Account(), Target()
+    account, target, code = Account(), Target(), None
     with Sandbox(now=NOW) as sandbox:
         world = World(sandbox)
+        if any(change in MORE for each in blows for change in each.change.split()):
+            world.use_unlisted_client()
         for each in blows:
             made = [fault.put(sandbox) for fault in each.faults]
             config = world.config | {"max_concurrency": each.concurrency} | jsonable(each.settings)
@@ -186,18 +201,22 @@ def suffer(blows: list[Blow], ending: Start = LAST) -> Account:
             account.runs += 1
             account.kills += code is None
             account.failed += code == 1
+            account.unexpected += code == 1 and not any(fault.hits for fault in made)
             account.faults.update({fault.kind: fault.hits for fault in made})
             sandbox.clear_faults()
             world.change(each.change)
-        settle(world, target, ending)
+        assert run(world.config, target, start=ending) == 0
+        if code is not None and ending.kind != "older":
+            account.late = world.compare(target).lost
+        assert run(world.config, target) == 0
         account.figures = world.compare(target)
     return account
 
 
-def settle(world: World, target: Target, ending: Start = LAST) -> None:
+def settle(world: World, target: Target) -> None:
     """Run in peace: the first run ends what was interrupted, up to the time of that; the second reads the rest."""
-    for start in (ending, LAST):
-        code = run(world.config, target, start=start)
+    for _ in range(2):
+        code = run(world.config, target)
         assert code == 0
 
 

@@ -33,6 +33,7 @@ SETTINGS: dict[str, Any] = {
     "elasticpath_page_size": 5,
 }
 HOUR = 3600.0
+NEW_PROMOTION, NEW_CLIENT = "promotion-new", "client-new"
 
 
 @dataclass
@@ -102,6 +103,11 @@ class World:
                 }
             )
 
+    def use_unlisted_client(self) -> None:
+        """Have a client that is not listed yet make calls on some days; the organization counts them."""
+        for days in range(1, 12, 2):
+            self.sandbox.genesys.add_usage(NEW_CLIENT, str(START + timedelta(days=days)), 40 + days)
+
     def _fill_demandbase(self) -> None:
         sources: list[Row] = [{"api": "NEWS", "per_day": 8}, {"api": None, "per_day": 30}, {"api": None, "per_day": 5}]
         self.sandbox.demandbase.ledger.sources.extend(sources)
@@ -121,7 +127,7 @@ class World:
         self.remember()
         with self.sandbox.lock:
             for name in kind.split():
-                (CHANGES | RESETS)[name](self)
+                (CHANGES | FURTHER)[name](self)
         self.remember()
 
     def created(self) -> None:
@@ -154,6 +160,13 @@ class World:
         for promotion in list(self.sandbox.elasticpath.promotions)[::2]:
             at = now - timedelta(minutes=4)
             self.sandbox.elasticpath.add_usage(promotion["id"], at, visible_at=(now + timedelta(minutes=2)).isoformat())
+
+    def surfaced(self) -> None:
+        """A promotion and a client that have been in use for long are listed from now on."""
+        if NEW_PROMOTION not in self.sandbox.elasticpath.usages:
+            self.sandbox.elasticpath.add_promotion(NEW_PROMOTION)
+            self.sandbox.elasticpath.add_usages(NEW_PROMOTION, 7, f"{START + timedelta(days=1)}T00:00:00Z", 30 * HOUR)
+            self.sandbox.genesys.add_client(NEW_CLIENT)
 
     def reset(self) -> None:
         """The counters of a rule, and the credits, begin anew."""
@@ -190,7 +203,7 @@ class World:
         self.remember()
         figures = Figures()
         for stream in streams:
-            held = [row for row in target.held(stream) if of_days(row)]
+            held = [row for row in target.held(stream) if as_usual(row)]
             if stream in OBSERVED:
                 held = [row for row in held if row["observed_on"] == str(today(self.sandbox))]
             excused = [row for row in held if not self._gone.isdisjoint(map(str, row.values()))]
@@ -203,9 +216,10 @@ class World:
         return figures
 
 
-def of_days(row: Row) -> bool:
-    """Tell whether a row is not that of a run by weeks or months."""
-    return row.get("granularity") in {None, "Day"} and row.get("period") in {None, "day"}
+def as_usual(row: Row) -> bool:
+    """Tell whether a row is not that of a run by weeks or months, or with other groups."""
+    days = row.get("granularity") in {None, "Day"} and row.get("period") in {None, "day"}
+    return days and row.get("httpMethod", "GET") is not None
 
 
 def plain(stream: str, rows: Iterable[Row]) -> list[Row]:
@@ -225,4 +239,4 @@ CHANGES: dict[str, Callable[[World], None]] = {
     "deleted": World.deleted,
     "late": World.late,
 }
-RESETS: dict[str, Callable[[World], None]] = {"reset": World.reset}
+FURTHER: dict[str, Callable[[World], None]] = {"reset": World.reset, "surfaced": World.surfaced}
