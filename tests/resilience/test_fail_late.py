@@ -46,7 +46,7 @@ CASES: dict[str, tuple[str, dict[str, Any], Any, set[str], tuple[str, ...]]] = {
         of_client,
         {"genesys_client_usage"},
         (
-            "genesys: genesys_client_usage: oauth_client_id=client-2 2026-11-",
+            "genesys: genesys_client_usage: 3 of 12 queries (oauth_client_id=client-2 2026-11-",
             "HTTP 500",
             "internal.server.error",
             "(correlation id 99999999-0000-4000-8000-",
