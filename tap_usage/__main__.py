@@ -1,15 +1,19 @@
 """The command `tap-usage`, also `python -m tap_usage`."""
 
 import gc
+import signal
 
 
 def main() -> None:
     """Run the tap."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the tap listens to it, Ctrl-C ends the process without a word
     gc.disable()  # importing leaves no garbage, and looking for it takes a sixth of the start
+    from tap_usage import logs  # noqa: PLC0415
     from tap_usage.tap import TapUsage  # noqa: PLC0415
 
     gc.freeze()
     gc.enable()
+    logs.set_up()
     TapUsage.cli()
 
 

@@ -1,17 +1,19 @@
-"""The command line's exit codes, and one line for whatever ends a run."""
+"""The command line: options, exit codes, and one line for whatever ends a run."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
+from typing import IO, Any
 
 import click
+from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
-from singer_sdk.plugin_base import SingerCommand
+from singer_sdk.plugin_base import SingerCommand, _ConfigInput
+from singer_sdk.tap_base import CliTestOptionValue
 
-from tap_usage import output
-from tap_usage.output import OutputLost
+from tap_usage import inputs, output
+from tap_usage.output import BufferedWriter, OutputLost
 
 
 class IncompleteError(Exception):
@@ -56,3 +58,76 @@ class Command(SingerCommand):
     def _unexpected(self, error: Exception) -> None:
         self.logger.error("unexpected %s, please report it (LOGLEVEL=DEBUG shows where)", type(error).__name__)
         self.logger.debug("Here:", exc_info=error)
+
+
+class CommandLine(Tap):
+    """The tap's options, and what they lead to."""
+
+    message_writer: BufferedWriter
+
+    def run(self, *, test: bool = False) -> None:
+        """Extract; with `test` one row of each stream."""
+        raise NotImplementedError
+
+    @classmethod
+    def invoke(  # type: ignore[override]
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        state: IO[str] | None = None,
+        catalog: IO[str] | None = None,
+    ) -> None:
+        """Extract everything that is selected.
+
+        Raises:
+            IncompleteError: when something could not be extracted.
+        """
+        if about:
+            cls.print_about(about_format)
+            return
+        cls.print_version(print_fn=cls.logger.info)
+        tap = cls(
+            config=config.config if config else None,
+            state=inputs.read(state, "--state") if state else None,
+            catalog=inputs.read_catalog(catalog) if catalog else None,
+            parse_env_config=bool(config and config.parse_env),
+        )
+        tap.run()
+
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:  # noqa: ARG003
+        """Read the files given with `--config`; `ENV` stands for the environment."""
+        config = inputs.read_config(path for path in value if path != "ENV")
+        return _ConfigInput(config=config, parse_env="ENV" in value)
+
+    @classmethod
+    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:  # noqa: ARG003
+        """Read one row of each stream (`--test`), or write the schemas (`--test=schema`)."""
+        if value == CliTestOptionValue.Disabled.value:
+            return
+        config: _ConfigInput = ctx.params["config"]
+        tap = cls(config=config.config, parse_env_config=config.parse_env)
+        if value == CliTestOptionValue.Schema.value:
+            tap.write_schemas()
+            tap.message_writer.flush()
+        else:
+            tap.run(test=True)
+        ctx.exit()
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Return the command line."""
+        command = super().get_singer_command()
+        for option in command.params:
+            if isinstance(option.type, click.File):
+                option.type = click.File(encoding=inputs.ENCODING)
+        return Command(
+            name=command.name,
+            callback=command.callback,
+            params=command.params,
+            context_settings=command.context_settings,
+            help="Extract usage data as Singer messages.",
+            logger=cls.logger,
+        )

@@ -57,6 +57,7 @@ class Extraction:
         self.vanished = 0
         self.missing = 0
         self._failed = False
+        self._names: set[str] = set()
 
     def pages(self) -> Iterator[list[Row]]:
         """Yield the rows page by page. When the next page is asked for, the last one has been written.
@@ -126,6 +127,7 @@ class Extraction:
     def _shape(self, unit: Unit, reading: Reading, page: Page) -> list[Row]:
         """Return the rows of a page; if they are unreadable, that is the failure of their reading."""
         try:
+            self._names.update(str(row.get("id")) for row in page.rows if self._stream.only)
             return self._shaping.shape(page, unit, self._snapshots)
         except (ReadError, KeyError, TypeError, ValueError) as error:
             told = isinstance(error, ReadError)
@@ -162,8 +164,11 @@ class Extraction:
     def _listed(self, found: Contexts, *, complete: bool) -> None:
         stream = self._stream
         chosen = stream.config.get(stream.only, []) if stream.only and complete else []
-        for absent in sorted(set(chosen) - {partition for partition, _ in found}):
-            stream.logger.warning("%s: %s is not listed by the vendor", stream.only, absent)
+        listed = {partition for partition, _ in found}
+        alike = {name.casefold(): name for name in self._names}
+        for absent in sorted(set(chosen) - listed):
+            hint = f"; {alike[absent.casefold()]} is" if absent.casefold() in alike else ""
+            stream.logger.warning("%s: %s is not listed by the vendor%s", stream.only, absent, hint)
         if stream.children:
             self._tap.listed[type(stream)] = (sorted(found, key=itemgetter(0)), complete)
 

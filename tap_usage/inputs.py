@@ -92,14 +92,24 @@ def bookmarks_in(state: dict[str, Any]) -> dict[str, Any]:
 def variables(prefix: str) -> dict[str, str]:
     """Return the settings among the variables of the environment and of `.env` in the working directory, as text.
 
-    Those whose name goes on with an underscore after the prefix are Meltano's.
+    Those whose name goes on with an underscore after the prefix are Meltano's, and the level of the log is no setting.
 
     Raises:
         click.UsageError: when there is a `.env` that cannot be read.
     """
     given = {**_dotenv(), **os.environ}
     names = {name: name.removeprefix(prefix) for name in given if name.startswith(prefix)}
-    return {setting.lower(): given[name] or "" for name, setting in names.items() if not setting.startswith("_")}
+    settings = {setting.lower(): given[name] or "" for name, setting in names.items() if not setting.startswith("_")}
+    return {name: value for name, value in settings.items() if name != "loglevel"}
+
+
+def forgotten(prefix: str) -> str:
+    """Return a hint for a run that was not told to look at variables, if there are some."""
+    try:
+        given = variables(prefix)
+    except click.UsageError:
+        given = {}
+    return f"; variables {prefix}… are set: they are read with --config=ENV" if given else ""
 
 
 def _dotenv() -> dict[str, str | None]:

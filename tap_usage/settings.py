@@ -111,15 +111,24 @@ def normalize(config: dict[str, Any], settings: Mapping[str, Any]) -> None:
 
 def _from_text(text: str, types: Iterable[str]) -> Any:  # noqa: ANN401 - a setting
     try:
-        value = json.loads(text)
+        value = json.loads(text.lower() if "boolean" in types else text)  # `True` is Python's word, and YAML's
     except ValueError:
         return [part.strip() for part in text.split(",")] if "array" in types else text
     wrong = isinstance(value, bool) and "boolean" not in types
     return text if wrong or isinstance(value, str) else value
 
 
-def problems(config: Mapping[str, Any], settings: Mapping[str, Any], vendors: Iterable[Required]) -> list[str]:
-    """Return one line for each thing that is wrong; empty when the settings are good. No value is quoted."""
+def problems(
+    config: Mapping[str, Any], settings: Mapping[str, Any], vendors: Iterable[Required], hint: str = ""
+) -> list[str]:
+    """Return one line for each thing that is wrong; empty when the settings are good. No value is quoted.
+
+    Args:
+        config: what was given, after `normalize`.
+        settings: JSON Schema of all settings.
+        vendors: what each vendor needs.
+        hint: where the credentials may be, for the line that there are none.
+    """
     known = settings["properties"]
     lines = [_unknown(name, [*known, *BY_THE_SDK]) for name in config if name not in known and name not in BY_THE_SDK]
     lines += [_wrong(error, known) for error in Draft7Validator(dict(settings)).iter_errors(dict(config))]
@@ -135,7 +144,7 @@ def problems(config: Mapping[str, Any], settings: Mapping[str, Any], vendors: It
             lines.append(f"{vendor.vendor}: {names} missing; give all of them, or none of the vendor's credentials")
     if not used and not lines:
         wanted = "; or ".join(", ".join(f"`{name}`" for name in vendor.names) for vendor in vendors)
-        lines.append(f"no vendor is configured; give {wanted}")
+        lines.append(f"no vendor is configured; give {wanted}{hint}")
     return lines
 
 

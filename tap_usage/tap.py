@@ -8,19 +8,16 @@ import signal
 import sys
 from functools import cached_property
 from importlib.metadata import version
-from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-import click
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError, StreamMapConfigError
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.mapper import RemoveRecordTransform
-from singer_sdk.plugin_base import _ConfigInput
 from singer_sdk.singerlib import Catalog
-from singer_sdk.tap_base import CliTestOptionValue
 
-from tap_usage import inputs, maps, schema, settings
-from tap_usage.command import Command, IncompleteError
+from tap_usage import cautions, inputs, logs, maps, schema, settings
+from tap_usage.command import CommandLine, IncompleteError
 from tap_usage.failures import Failures
 from tap_usage.output import BufferedWriter, OutputLost, StateWriter
 from tap_usage.rest.clock import Clock, Stopped
@@ -37,14 +34,13 @@ if TYPE_CHECKING:
     from tap_usage.streams import UsageStream
     from tap_usage.vendors.vendor import Vendor
 
-ABOUT_THE_TAP = ("loglevel",)  # TAP_USAGE_LOGLEVEL is the SDK's, not a setting
 SECONDS_IN_WHICH_A_SIGNAL_ENDS_THE_TARGET_TOO = 0.2
 
 
 STREAMS = {vars(stream)["name"]: stream for vendor in VENDORS for stream in vendor.streams}
 
 
-class TapUsage(Tap):
+class TapUsage(CommandLine):
     """Usage data of PingOne, Genesys Cloud, Demandbase and Elastic Path."""
 
     name = "tap-usage"
@@ -61,22 +57,25 @@ class TapUsage(Tap):
         self.summaries: dict[str, str] = {}
         self._unmapped: dict[str, maps.MapError] = {}
         self._workers: list[Workers] = []
+        self._without_variables = not kwargs.get("parse_env_config")
         kwargs["message_writer"] = kwargs.get("message_writer") or BufferedWriter(self.clock)
         super().__init__(**kwargs)
+        logs.quieten(self.metrics_logger)
 
     # Settings
 
     @classproperty
     def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805 - a class property
         """Settings from the environment, and from `.env` in the working directory."""
-        given = inputs.variables(cls._env_var_prefix)
-        return {name: value for name, value in given.items() if name not in ABOUT_THE_TAP}
+        return dict(inputs.variables(cls._env_var_prefix))
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         self.append_builtin_config(self.config_jsonschema)
         self._config = dict(self._config)
         settings.normalize(self._config, self.config_jsonschema)
-        errors = settings.problems(self._config, self.config_jsonschema, [vendor.required for vendor in VENDORS])
+        vendors = [vendor.required for vendor in VENDORS]
+        hint = inputs.forgotten(self._env_var_prefix) if self._without_variables else ""
+        errors = settings.problems(self._config, self.config_jsonschema, vendors, hint)
         if not errors and (given := self._config.get("stream_maps")):
             fields = {name: schema.load(name)["properties"] for name in STREAMS}
             errors += maps.problems(given, fields, batches=bool(self._config.get("batch_config")))
@@ -150,53 +149,6 @@ class TapUsage(Tap):
         self.message_writer.flush()
         return text
 
-    @classmethod
-    def invoke(  # type: ignore[override]
-        cls,
-        *,
-        about: bool = False,
-        about_format: str | None = None,
-        config: _ConfigInput | None = None,
-        state: IO[str] | None = None,
-        catalog: IO[str] | None = None,
-    ) -> None:
-        """Extract everything that is selected.
-
-        Raises:
-            IncompleteError: when something could not be extracted.
-        """
-        if about:
-            cls.print_about(about_format)
-            return
-        cls.print_version(print_fn=cls.logger.info)
-        tap = cls(
-            config=config.config if config else None,
-            state=inputs.read(state, "--state") if state else None,
-            catalog=inputs.read_catalog(catalog) if catalog else None,
-            parse_env_config=bool(config and config.parse_env),
-        )
-        tap.run()
-
-    @classmethod
-    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:  # noqa: ARG003
-        """Read the files given with `--config`; `ENV` stands for the environment."""
-        config = inputs.read_config(path for path in value if path != "ENV")
-        return _ConfigInput(config=config, parse_env="ENV" in value)
-
-    @classmethod
-    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:  # noqa: ARG003
-        """Read one row of each stream (`--test`), or write the schemas (`--test=schema`)."""
-        if value == CliTestOptionValue.Disabled.value:
-            return
-        config: _ConfigInput = ctx.params["config"]
-        tap = cls(config=config.config, parse_env_config=config.parse_env)
-        if value == CliTestOptionValue.Schema.value:
-            tap.write_schemas()
-            tap.message_writer.flush()
-        else:
-            tap.run(test=True)
-        ctx.exit()
-
     def run(self, *, test: bool = False) -> None:
         """Extract; the last lines of the log sum up each stream and name what failed.
 
@@ -228,6 +180,8 @@ class TapUsage(Tap):
 
     def _extract(self, *, test: bool) -> None:
         self.message_writer.flush()  # an output that is closed is told before anything is asked for
+        if not test:
+            self._caution()
         for stream in self.streams.values():
             if (unmapped := self._unmapped.get(stream.name)) and (test or stream.selected):
                 self.failed(stream, "", unmapped)
@@ -245,6 +199,16 @@ class TapUsage(Tap):
                 self.message_writer.flush()
                 return
         self.write_state(last=True)
+
+    def _caution(self) -> None:
+        given = self.input_catalog
+        entries = {name: entry.metadata.resolve_selection()[()] for name, entry in given.items()} if given else None
+        selected = {name: stream.selected for name, stream in self.streams.items()}
+        for line in (
+            *cautions.of_settings(self.config, self.clock.now()),
+            *cautions.of_selection(selected, STREAMS, entries),
+        ):
+            self.logger.warning("%s", line)
 
     def _tell_the_signal(self, number: int, lost: OutputLost | None) -> None:
         """Tell how the run ended; a target that got the same signal may have ended before it read the last line."""
@@ -323,19 +287,3 @@ class TapUsage(Tap):
         if self.clock.stopping is not None:
             os._exit(128 + signum)
         self.clock.stop(signum)
-
-    @classmethod
-    def get_singer_command(cls) -> click.Command:
-        """Return the command line."""
-        command = super().get_singer_command()
-        for option in command.params:
-            if isinstance(option.type, click.File):
-                option.type = click.File(encoding=inputs.ENCODING)
-        return Command(
-            name=command.name,
-            callback=command.callback,
-            params=command.params,
-            context_settings=command.context_settings,
-            help="Extract usage data as Singer messages.",
-            logger=cls.logger,
-        )
