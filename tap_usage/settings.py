@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,11 @@ def texts(name: str, description: str, *, default: list[str] | None = None, choi
     return th.Property(name, th.ArrayType(kind), default=default, description=description)
 
 
+def domain(name: str, description: str, *, default: str, known: Iterable[str]) -> Property:
+    """Return a setting that is the name of a domain; `known` ones are suggested, any other is accepted too."""
+    return th.Property(name, th.HostnameType, default=default, description=description, examples=list(known))
+
+
 def whole(name: str, description: str, default: int, at_least: int = 0, at_most: int | None = None) -> Property:
     """Return a setting that is an integer."""
     return th.Property(
@@ -61,6 +67,8 @@ COMMON = th.PropertiesList(
     whole("max_retries", "Tries of one request before it counts as failed", 8, 1, 100),
     text("user_agent", "User-Agent header. Default: tap-usage/<version>"),
 )
+HOSTS = ("api", "apps", "login", "www")
+LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 BY_THE_SDK = ("emit_activate_version_messages",)
 
 
@@ -104,6 +112,8 @@ def normalize(config: dict[str, Any], settings: Mapping[str, Any]) -> None:
             del config[name]
         elif isinstance(value, str) and "string" not in types:
             config[name] = _from_text(value, types)
+        elif isinstance(value, str) and _is_domain_kind(settings["properties"].get(name, {})):
+            config[name] = value.lower()
     for name, setting in settings["properties"].items():
         if "default" in setting:
             config.setdefault(name, setting["default"])
@@ -173,16 +183,43 @@ def _wrong(error: ValidationError, known: Mapping[str, Any]) -> str:
 def _more(name: str, value: object, setting: Mapping[str, Any]) -> Iterable[str]:
     if value == []:
         yield f"`{name}` is empty; leave it out for the default"
+    if isinstance(value, list) and any(_has_blanks(name, each) for each in value if isinstance(each, str)):
+        yield f"`{name}` has blanks or control characters in one of its values"
     if not isinstance(value, str):
         return
     if setting.get("format") == "date-time" and not _is_instant(value):
         yield f"`{name}` must be a date or date-time such as 2026-01-31 or 2026-01-31T00:00:00Z"
     if name.endswith("_url") and not _is_base_url(value):
         yield f"`{name}` must be a URL such as https://api.example.com"
-    if not value.isprintable() or value != value.strip():
+    if _is_domain_kind(setting) and not _is_domain(value):
+        yield f"`{name}` must be a domain, without scheme, host or path: {_domains(value, setting)}"
+    elif _has_blanks(name, value):
         yield f"`{name}` has blanks or control characters at its ends or inside"
     elif name == "user_agent" and not value.isascii():
         yield f"`{name}` must be plain ASCII"
+
+
+def _has_blanks(name: str, value: str) -> bool:
+    """Return whether a value is broken by a copy: only a secret and a user agent may have blanks inside."""
+    inside = not name.endswith(("_id", "_ids", "_url"))
+    return not value.isprintable() or value != value.strip() or (not inside and " " in value)
+
+
+def _is_domain_kind(setting: Mapping[str, Any]) -> bool:
+    return setting.get("format") == "hostname"
+
+
+def _is_domain(text: str) -> bool:
+    labels = text.split(".")
+    return len(labels) > 1 and labels[0] not in HOSTS and all(LABEL.fullmatch(label) for label in labels)
+
+
+def _domains(text: str, setting: Mapping[str, Any]) -> str:
+    """Return the known domains, or the one that was meant."""
+    known: list[str] = setting.get("examples", [])
+    meant = [name for name in known if name in text]
+    close = (meant and [max(meant, key=len)]) or difflib.get_close_matches(text, known, n=1)
+    return f"did you mean {close[0]}?" if close else f"one of {', '.join(known)}, or another one of the vendor"
 
 
 def _is_instant(text: str) -> bool:

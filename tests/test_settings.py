@@ -101,6 +101,60 @@ def test_an_unknown_setting_is_refused_with_the_one_that_was_meant(wrong: str, m
     assert told == [f"`{wrong}` is not a setting; did you mean `{meant}`?"]
 
 
+@pytest.mark.parametrize(
+    ("region", "meant"),
+    [
+        ("mypurecloud ie", "did you mean mypurecloud.ie?"),
+        ("https://api.mypurecloud.ie", "did you mean mypurecloud.ie?"),
+        ("login.mypurecloud.com.au", "did you mean mypurecloud.com.au?"),
+        ("api.usw2.pure.cloud", "did you mean usw2.pure.cloud?"),
+        ("mypurecloud.ie/", "did you mean mypurecloud.ie?"),
+        (" mypurecloud.ie", "did you mean mypurecloud.ie?"),
+        ("mypurecloud.ie.", "did you mean mypurecloud.ie?"),
+        ("mypurecloud.ie:443", "did you mean mypurecloud.ie?"),
+        ("us_east_1", "one of mypurecloud.com, usw2.pure.cloud, "),
+        ("us-east-1", "one of mypurecloud.com, usw2.pure.cloud, "),
+        ("-a.example", "one of mypurecloud.com, "),
+        ("mypurecloud..ie", "did you mean mypurecloud.ie?"),
+        ("mypurecl\u00f6ud.ie", "did you mean mypurecloud.ie?"),
+    ],
+)
+def test_what_is_no_domain_is_refused_with_the_one_that_was_meant(region: str, meant: str) -> None:
+    (line,) = lines(genesys_region=region)
+    assert line.startswith("`genesys_region` must be a domain, without scheme, host or path: ")
+    assert meant in line
+    assert line.count(region) == (1 if region in meant else 0)
+
+
+@pytest.mark.parametrize("region", ["mypurecloud.ie", "MyPureCloud.IE", "usw9.pure.cloud", "a-b.example", "1.example"])
+def test_any_domain_is_accepted_in_either_case(region: str) -> None:
+    assert lines(genesys_region=region) == []
+    assert normalized(genesys_region=region) == {"genesys_region": region.lower()}
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("elasticpath_client_id", f"{MARKER} {MARKER}"),
+        ("elasticpath_client_id", f"{MARKER}\u2028"),
+        ("elasticpath_promotion_ids", [f"{MARKER} "]),
+        ("elasticpath_promotion_ids", ["good", f"{MARKER}\n"]),
+        ("elasticpath_promotion_ids", f"{MARKER} {MARKER},good"),
+        ("pingone_environment_ids", [f" {MARKER}"]),
+        ("elasticpath_api_url", "https://exa mple.com"),
+    ],
+)
+def test_a_blank_where_none_can_be_is_refused(setting: str, value: object) -> None:
+    told = lines(**{setting: value})
+    assert len(told) == 1
+    assert f"`{setting}` has blanks or control characters" in told[0]
+    assert MARKER not in told[0]
+
+
+def test_a_secret_may_hold_blanks_and_any_letters_inside() -> None:
+    assert lines(**{"elasticpath_client_secret": "a b\u2013\u00fc#${x}"}) == []
+
+
 def test_an_unknown_setting_like_no_other_is_refused_without_a_guess() -> None:
     assert lines(xyzzy=MARKER) == ["`xyzzy` is not a setting"]
 

@@ -14,7 +14,7 @@ from tap_usage.rest.errors import Rule, Verdict
 from tap_usage.rest.host import Budget, ErrorFields, Host
 from tap_usage.rest.paging import NextLink
 from tap_usage.rest.polling import Execution
-from tap_usage.settings import Required, number, secret, text, texts, whole
+from tap_usage.settings import Required, domain, number, secret, text, texts, whole
 from tap_usage.streams import UsageStream, Windows
 from tap_usage.times import midnight
 from tap_usage.vendors.vendor import Vendor
@@ -28,11 +28,21 @@ DIMENSIONS = {
 }
 METRICS: tuple[str, ...] = ("requests", "status200", "status300", "status400", "status429", "status500")
 
+REGIONS = (
+    *("mypurecloud.com", "usw2.pure.cloud", "cac1.pure.cloud", "mypurecloud.ie", "euw2.pure.cloud", "mypurecloud.de"),
+    *("euc2.pure.cloud", "mypurecloud.com.au", "apse1.pure.cloud", "mypurecloud.jp", "apne2.pure.cloud"),
+    *("apne3.pure.cloud", "aps1.pure.cloud", "sae1.pure.cloud", "mec1.pure.cloud", "mxc1.pure.cloud"),
+    *("use2.us-gov-pure.cloud", "edee1.eusc-pure.cloud"),
+)
+
 SETTINGS = th.PropertiesList(
     text("genesys_client_id", "Client id of a client-credentials OAuth client"),
     secret("genesys_client_secret", "Its client secret"),
-    text(
-        "genesys_region", "Domain of the region, such as mypurecloud.ie or usw2.pure.cloud", default="mypurecloud.com"
+    domain(
+        "genesys_region",
+        "Domain of the region, such as mypurecloud.ie or usw2.pure.cloud",
+        default="mypurecloud.com",
+        known=REGIONS,
     ),
     text("genesys_granularity", "What one row is about", default="Day", choices=["Day", "Week", "Month"]),
     texts(
