@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import yaml
 
+from tap_usage import inputs, settings
 from tap_usage.sandbox import Sandbox
 from tap_usage.tap import TapUsage
+from tap_usage.vendors import VENDORS
+from tests.command import environment
 
 ROOT = Path(__file__).parents[1]
+MELTANO_COMMAND = ROOT / ".venv-meltano" / "bin" / "meltano"
 Settings = dict[str, dict[str, Any]]
 
 
@@ -39,9 +45,9 @@ def kind(schema: dict[str, Any]) -> str:
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     if "enum" in schema:
         return "options"
-    if "number" in types:
+    if "number" in types or "array" in types:
         return "string"
-    return cast("str", next(name for name in ("array", "integer", "boolean", "string") if name in types))
+    return cast("str", next(name for name in ("integer", "boolean", "string") if name in types))
 
 
 def test_meltano_knows_every_setting_of_the_tap_and_no_other() -> None:
@@ -139,3 +145,38 @@ def test_constraints_are_names_and_exact_versions_only(name: str) -> None:
         assert distribution.replace("-", "").replace("_", "").replace(".", "").isalnum()
         assert version[0].isdigit()
         assert "/" not in line
+
+
+def dotenv_of_the_readme() -> str:
+    """Return the block of the README that shows a `.env`."""
+    blocks = (ROOT / "README.md").read_text(encoding="utf-8").split("```\n")
+    return next(block for block in blocks if block.startswith("TAP_USAGE_"))
+
+
+@pytest.mark.skipif(not MELTANO_COMMAND.exists(), reason="Meltano is not installed; `make demo` does it")
+def test_the_dotenv_of_the_readme_works_through_meltano(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "meltano.yml", tmp_path)
+    (tmp_path / ".env").write_text(dotenv_of_the_readme(), encoding="utf-8")
+    done = subprocess.run(  # noqa: S603 - our own words
+        [MELTANO_COMMAND, "--environment=dev", "config", "print", "tap-usage"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    config = json.loads(done.stdout)
+    settings.normalize(config, TapUsage.config_jsonschema)
+    assert config["genesys_group_by"] == ["OAuthClientId", "TemplateUri"]
+    assert settings.problems(config, TapUsage.config_jsonschema, [vendor.required for vendor in VENDORS]) == []
+
+
+def test_the_dotenv_of_the_readme_works_without_meltano(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text(dotenv_of_the_readme(), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    config: dict[str, Any] = dict(inputs.variables("TAP_USAGE_"))
+    settings.normalize(config, TapUsage.config_jsonschema)
+    assert config["genesys_group_by"] == ["OAuthClientId", "TemplateUri"]
+    assert settings.problems(config, TapUsage.config_jsonschema, [vendor.required for vendor in VENDORS]) == []

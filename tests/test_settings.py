@@ -152,8 +152,8 @@ def test_a_blank_where_none_can_be_is_refused(setting: str, value: object) -> No
 
 
 def test_a_secret_may_hold_blanks_and_any_letters_inside() -> None:
-    secret = "a b\u2013\u00fc#${x}"
-    assert lines(elasticpath_client_secret=secret) == []
+    value = "a b\u2013\u00fc#${x}"
+    assert lines(elasticpath_client_secret=value) == []
 
 
 def test_an_unknown_setting_like_no_other_is_refused_without_a_guess() -> None:
