@@ -52,7 +52,8 @@ class Command(SingerCommand):
         sys.exit(1)
 
     def _output_is_lost(self, lost: OutputLost) -> None:
-        self.logger.error("%s", lost)
+        why = str(lost)
+        self.logger.error("%s", why[:1].upper() + why[1:])
         output.silence()
 
     def _unexpected(self, error: Exception) -> None:

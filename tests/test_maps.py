@@ -57,10 +57,10 @@ def test_what_names_streams_fields_and_new_fields_is_good(maps: dict[str, Any]) 
         ({"__els__": None}, "`__els__` is not a rule; did you mean `__else__`?"),
         ({"__else__": "x"}, "`__else__` can only be null"),
         ({USAGES: "x"}, f"`{USAGES}` must be an object or null"),
-        ({USAGES: {"custmer_email": HASH}}, "`custmer_email` is not a field; did you mean `customer_email`?"),
+        ({USAGES: {"customer_eemail": HASH}}, "`customer_eemail` is not a field; did you mean `customer_email`?"),
         ({USAGES: {"customerEmail": HASH}}, "`customerEmail` is not a field; did you mean `customer_email`?"),
         ({USAGES: {"customer_emails": HASH}}, "`customer_emails` is not a field; did you mean `customer_email`?"),
-        ({USAGES: {"custmer_email": None}}, "`custmer_email` is not a field; did you mean `customer_email`?"),
+        ({USAGES: {"customer_eemail": None}}, "`customer_eemail` is not a field; did you mean `customer_email`?"),
         ({USAGES: {"telephone": None}}, "`telephone` is not a field; what a vendor may add is left out by `__else__`"),
         ({USAGES: {"telephone": "__NULL__"}}, "`telephone` is not a field"),
         ({"elasticpath_*": {"nme": None}}, "`nme` is not a field; did you mean `name`?"),
@@ -87,7 +87,7 @@ def test_a_map_of_a_stream_whose_vendor_is_not_configured_is_good_and_any_other_
     config = {"genesys_client_id": "x", "genesys_client_secret": "x"}
     ImpatientTap(config={**config, "stream_maps": {USAGES: {"customer_email": HASH}}})
     with pytest.raises(ConfigValidationError) as refused:
-        ImpatientTap(config={**config, "stream_maps": {USAGES: {"custmer_email": HASH}}})
+        ImpatientTap(config={**config, "stream_maps": {USAGES: {"customer_eemail": HASH}}})
     assert "did you mean `customer_email`?" in refused.value.errors[0]
 
 

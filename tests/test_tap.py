@@ -321,7 +321,7 @@ def test_a_target_that_closes_the_pipe_ends_the_run_with_one_line_and_code_1(con
     log = process.stderr.read()
     process.stderr.close()
     assert process.wait(timeout=20) == 1
-    assert [line.rpartition(" | ")[2] for line in complaints(log)] == ["the target closed the pipe; look at its log"]
+    assert [line.rpartition(" | ")[2] for line in complaints(log)] == ["The target closed the pipe; look at its log"]
 
 
 FULL = Path("/dev/full")
@@ -336,7 +336,7 @@ def test_an_output_that_takes_nothing_is_one_line_and_code_1(
     _, log = process.communicate(timeout=20)
     assert process.returncode == 1
     told = [line.rpartition(" | ")[2] for line in complaints(log)]
-    assert told == ["standard output cannot be written: No space left on device"]
+    assert told == ["Standard output cannot be written: No space left on device"]
 
 
 def test_an_output_that_was_closed_before_the_run_is_told_before_any_request(
@@ -352,5 +352,5 @@ def test_an_output_that_was_closed_before_the_run_is_told_before_any_request(
         timeout=20,
     )
     assert shell.returncode == 1
-    assert [line.rpartition(" | ")[2] for line in complaints(shell.stderr)] == ["standard output is closed"]
+    assert [line.rpartition(" | ")[2] for line in complaints(shell.stderr)] == ["Standard output is closed"]
     assert sandbox.requests == []
