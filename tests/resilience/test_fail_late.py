@@ -96,7 +96,8 @@ CASES: dict[str, tuple[str, dict[str, Any], Any, set[str], tuple[str, ...]]] = {
         None,
         {stream for stream in STREAMS if stream.startswith("genesys")},
         (
-            "genesys: genesys_oauth_clients: HTTP 400 invalid_client on POST /oauth/token at http://",
+            "genesys: genesys_oauth_clients, genesys_organization_usage, genesys_client_usage, ",
+            ": HTTP 400 invalid_client on POST /oauth/token at http://",
             ": check client id",
         ),
     ),
@@ -236,6 +237,6 @@ def test_a_target_that_goes_away_ends_the_run_quietly_and_not_with_success(
         process.stdout.close()
         errors = process.stderr.read()
     assert process.returncode == 1
-    assert "the target closed the pipe" in errors.splitlines()[-1]
+    assert "The target closed the pipe" in errors.splitlines()[-1]
     assert "Traceback" not in errors
     assert "BrokenPipe" not in errors
