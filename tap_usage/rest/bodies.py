@@ -28,7 +28,7 @@ class Body:
     replaced: bool = False
 
 
-def decode(content: bytes) -> Body:
+def decode(content: bytes | bytearray) -> Body:
     """Return what a body holds; a nesting bomb is no JSON."""
     try:
         return Body(msgspec.json.decode(content))
@@ -38,7 +38,7 @@ def decode(content: bytes) -> Body:
         return _decode_leniently(content)
 
 
-def _decode_leniently(content: bytes) -> Body:
+def _decode_leniently(content: bytes | bytearray) -> Body:
     """Read over a byte order mark, and replace halves of surrogate pairs."""
     try:
         value = json.loads(content.decode("utf-8-sig", "surrogatepass"), parse_constant=_refuse)

@@ -13,7 +13,7 @@ from typing import Any, cast
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import ReadTimeoutError
 
-CHUNK_BYTES = 1024 * 1024
+CHUNK_BYTES = 64 * 1024
 SWITCHING_PROTOCOLS = 101
 WITHOUT_BODY = (204, 304)
 
@@ -128,7 +128,7 @@ class CarefulResponse(HTTPResponse):
 
 def read(
     response: BaseHTTPResponse, limit: int, seconds: float, monotonic: Callable[[], float], check: Callable[[], None]
-) -> bytes | None:
+) -> bytearray | None:
     """Return the body, decompressed; None if it is larger than `limit` bytes.
 
     Args:
@@ -153,15 +153,13 @@ def read(
 
 def _read(
     response: BaseHTTPResponse, limit: int, until: float, monotonic: Callable[[], float], check: Callable[[], None]
-) -> bytes | None:
-    chunks: list[bytes] = []
-    size = 0
+) -> bytearray | None:
+    content = bytearray()  # which grows in place: pieces that are joined leave holes that stay with the process
     while chunk := response.read1(CHUNK_BYTES, decode_content=True):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > limit:
+        content += chunk
+        if len(content) > limit:
             return None
         if monotonic() > until:
             raise ReadTimeoutError(None, None, "the body drips")  # type: ignore[arg-type]
         check()
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return content

@@ -2,8 +2,9 @@
 
 The workers only send requests. The main thread asks the readings what may be sent, feeds them the answers, and gives
 their pages in the order of the readings, so that bookmarks move in that order only. Readings ahead of the one that is
-being given are limited, and so are the pages that wait: memory stays bounded when the target is slow. What the first
-reading cannot go on without is outside of these limits, so that they never stop what everything else waits for.
+being given are limited, and so are the bytes that wait: memory stays bounded when the target or a query is slow, and
+what the vendor has ready waits there. What the first reading cannot go on without is outside of these limits, so that
+they never stop what everything else waits for.
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 from tap_usage.rest.connection import Answer, Connection
 from tap_usage.rest.errors import ReadError
-from tap_usage.rest.paging import Ask, Page, Reading
+from tap_usage.rest.memory import Memory
+from tap_usage.rest.paging import PAGE_BYTES, Ask, Page, Reading
 
-BUFFERED_PAGES_PER_WORKER = 4
 READINGS_PER_WORKER = 4
 TICK_SECONDS = 1.0
 
@@ -123,6 +124,7 @@ class Workers:
             except BaseException as error:  # noqa: BLE001 - judged in the main thread
                 outcome = error
             run.answers.put((owner, outcome))
+            del queued, task, owner, run, outcome  # an answer may be large, and the next task may be long in coming
 
 
 class _Run:
@@ -164,12 +166,18 @@ class _Begun(Generic[Key]):
     Attributes:
         sent: its requests that are on their way.
         put_off: its requests whose time has not come.
+        due: its requests for which there is no room yet.
+        polls: it is one that waits for the vendor.
+        held: bytes it was handed and has not given.
     """
 
     key: Key
     reading: Reading
     sent: int = 0
     put_off: int = 0
+    due: deque[Ask] = field(default_factory=deque)
+    polls: bool = False
+    held: int = 0
 
 
 class _Pass(Generic[Key]):
@@ -180,6 +188,7 @@ class _Pass(Generic[Key]):
         self._readings = readings
         self._run = run
         self._sent = sent
+        self._memory = Memory()
         self._active: deque[_Begun[Key]] = deque()
         self._later: list[tuple[float, int, Ask, _Begun[Key]]] = []
         self._numbers = itertools.count()
@@ -210,15 +219,18 @@ class _Pass(Generic[Key]):
     def _next_event(self) -> Event[Key] | None:
         first = self._active[0]
         if first.reading.pages:
-            return Event(first.key, first.reading, first.reading.pages.popleft())
+            page = first.reading.pages.popleft()
+            self._hold(first, -page.size)
+            return Event(first.key, first.reading, page)
         if first.reading.finished:
             self._active.popleft()
+            self._hold(first, -first.held)
             return Event(first.key, first.reading)
         return None
 
     def _has_room(self) -> bool:
-        """One reading more than requests may be in flight; those that wait for their next poll do not count."""
-        busy = sum(begun.sent > 0 or not begun.put_off for begun in self._active)
+        """One reading more than requests may be in flight; those that wait for the vendor do not count."""
+        busy = sum(not begun.polls for begun in self._active)
         return busy <= self._most and len(self._active) < self._most * READINGS_PER_WORKER
 
     @property
@@ -226,53 +238,53 @@ class _Pass(Generic[Key]):
         return self._run.in_flight < self._most
 
     def _dispatch(self) -> None:
-        """Send what the first reading cannot go on without, what was put off, and then what there is room for."""
-        first = self._active[0]
-        while self._is_free and (ask := self._following(first)):
-            self._send(ask, first)
+        """Send what the first reading cannot go on without, and what there is room for."""
         now = self._clock.monotonic()
-        while self._is_free and self._later and self._later[0][0] <= now:
+        while self._later and self._later[0][0] <= now:
             *_, ask, begun = heapq.heappop(self._later)
             begun.put_off -= 1
-            if not begun.reading.finished:
-                self._submit(ask, begun)
-        held = sum(begun.reading.held for begun in self._active)
+            begun.due.append(ask)
         for begun in self._active:
-            # What the first reading asks ahead may always use all workers, whatever the others hold.
-            room = self._most * (BUFFERED_PAGES_PER_WORKER + (begun is first)) - held
-            while self._is_free and self._run.in_flight < room and (ask := self._following(begun, ahead=True)):
-                self._send(ask, begun)
+            while self._is_free and self._send_one(begun):
+                pass
 
-    def _following(self, begun: _Begun[Key], *, ahead: bool = False) -> Ask | None:
-        """Return what a reading asks for. Nothing will ever come of one that neither asks, awaits nor gives: end it."""
-        reading = begun.reading
+    def _send_one(self, begun: _Begun[Key]) -> bool:
+        """Send one request if there is one to send. Nothing will ever come of a reading that has none left: end it."""
+        reading, first, ask = begun.reading, begun is self._active[0], None
         if reading.finished:
-            return None
-        if ask := reading.next_ask():
-            return ask
-        if not (begun.sent or begun.put_off or reading.pages):
+            return False
+        if not begun.due and (needed := reading.next_ask()):
+            self._put_off(needed, begun)
+        if begun.due:
+            if first or self._memory.has_room(begun.due[0].weight, first=False):
+                ask = begun.due.popleft()
+                self._submit(ask, begun, 0 if first else ask.weight)
+        elif not (begun.sent or begun.put_off or reading.pages):
             reading.error = StalledError("the reading came to a stop before its end: a defect of the tap, report it")
             reading.finished = True
-            return None
-        return reading.ask_ahead() if ahead else None
+        elif self._memory.has_room(PAGE_BYTES, first=first) and (ask := reading.ask_ahead()):
+            self._submit(ask, begun, ask.weight)
+        return ask is not None
 
-    def _send(self, ask: Ask, begun: _Begun[Key]) -> None:
-        """Send a request, or put it off until its time comes."""
+    def _put_off(self, ask: Ask, begun: _Begun[Key]) -> None:
+        """Put a request off until its time comes."""
         if ask.delay > 0:
+            begun.polls = True
             begun.put_off += 1
             heapq.heappush(self._later, (self._clock.monotonic() + ask.delay, next(self._numbers), ask, begun))
         else:
-            self._submit(ask, begun)
+            begun.due.append(ask)
 
-    def _submit(self, ask: Ask, begun: _Begun[Key]) -> None:
+    def _submit(self, ask: Ask, begun: _Begun[Key], weight: int) -> None:
         begun.sent += 1
         request = replace(ask.request, sent=self._sent.add)
-        self._workers.submit(partial(self._workers.connection.send, request), (ask, begun), self._run)
+        owner = ask, begun, self._memory.expect(weight)
+        self._workers.submit(partial(self._workers.connection.send, request), owner, self._run)
 
     def _receive(self) -> None:
         """Wait for an answer and hand it to its reading, at most until a request is due or a second has passed."""
         seconds = TICK_SECONDS
-        if self._later and self._is_free:
+        if self._later:
             seconds = max(0.0, min(self._later[0][0] - self._clock.monotonic(), TICK_SECONDS))
         if not self._run.in_flight:
             self._clock.wait(seconds)
@@ -285,11 +297,12 @@ class _Pass(Generic[Key]):
             while True:
                 self._hand_over(*self._run.answers.get_nowait())
 
-    def _hand_over(self, owner: tuple[Ask, _Begun[Key]], outcome: Answer | BaseException) -> None:
-        ask, begun = owner
+    def _hand_over(self, owner: tuple[Ask, _Begun[Key], int], outcome: Answer | BaseException) -> None:
+        ask, begun, expected = owner
         reading = begun.reading
         begun.sent -= 1
         self._run.in_flight -= 1
+        self._memory.came(expected)
         if not isinstance(outcome, Answer | Exception):
             raise outcome
         if reading.finished:
@@ -302,3 +315,12 @@ class _Pass(Generic[Key]):
         except Exception as error:  # noqa: BLE001 - a fault of one reading must not end the others
             reading.error = error
             reading.finished = True
+        if isinstance(outcome, Answer) and reading.held:
+            self._hold(begun, outcome.size)
+            self._memory.learn(outcome.size)
+
+    def _hold(self, begun: _Begun[Key], size: int) -> None:
+        """Count what a reading holds; what it threw away is only known when it holds nothing."""
+        held = begun.held + size if begun.reading.held else 0
+        self._memory.held += held - begun.held
+        begun.held = held

@@ -20,14 +20,23 @@ from tap_usage.rest.errors import ContradictionError, PagingError, RequestError,
 Row = dict[str, Any]
 NOT_FOUND = 404
 MOST_PAGES = 100_000
+PAGE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request that a reading wants sent, not before `delay` seconds from now."""
+    """A request that a reading wants sent.
+
+    Attributes:
+        request: what is sent.
+        delay: seconds from now before which it is not sent.
+        weight: bytes that its answer is taken to have before there was one with rows; 0 for one that has no rows.
+        tag: the reading's own.
+    """
 
     request: Request
     delay: float = 0.0
+    weight: int = PAGE_BYTES
     tag: Any = None
 
 
@@ -40,12 +49,14 @@ class Page:
         body: the whole decoded answer, for fields beside the rows.
         date: the vendor's clock at this answer.
         mark: the last value of the order so far: everything up to it has been given. None without an order.
+        size: bytes of the answer it came with.
     """
 
     rows: list[Row]
     body: Any
     date: datetime
     mark: str | None = None
+    size: int = 0
 
 
 class Reading(ABC):
@@ -68,7 +79,7 @@ class Reading(ABC):
 
     @property
     def held(self) -> int:
-        """Pages in memory that were not taken yet."""
+        """Answers in memory that were not taken yet."""
         return len(self.pages)
 
     @abstractmethod
@@ -187,7 +198,7 @@ class _SingleReading(Reading):
             promise = f"the vendor promises {self._spec.most} at most"
             self.error = ContradictionError(f"{len(rows)} rows came in `{self._spec.rows}`, {promise}: tell the vendor")
         else:
-            self.pages.append(Page(rows, answer.body, answer.date))
+            self.pages.append(Page(rows, answer.body, answer.date, size=answer.size))
 
     def fail(self, ask: Ask, error: Exception) -> None:
         if self._spec.vanishing and isinstance(error, RequestError) and error.status == NOT_FOUND:
@@ -253,7 +264,7 @@ class _LinkedReading(Reading):
                 self._given.add(identity)
                 fresh.append(row)
         if fresh:
-            self.pages.append(Page(fresh, answer.body, answer.date))
+            self.pages.append(Page(fresh, answer.body, answer.date, size=answer.size))
         if self._spec.total:
             self.expected = count(dig(answer.body, self._spec.total))
         link = dig(answer.body, self._spec.link)

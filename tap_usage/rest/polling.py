@@ -16,6 +16,7 @@ from tap_usage.rest.errors import PagingError, ReadError, RequestError, dig, pla
 from tap_usage.rest.paging import NOT_FOUND, Ask, Page, Reading, rows_at
 
 GROWTH = 1.6
+RESULTS_BYTES = 4 * 1024 * 1024
 PATIENCE = timedelta(hours=12)
 FOR_THE_MOMENT = (401, 403, 429, *range(500, 600))
 
@@ -120,7 +121,7 @@ class _ExecutionReading(Reading):
         self._path = ""
         self._submit = Ask(
             Request(submit.path, submit.method, submit.params, submit.json, self._submitted, repeatable=False),
-            tag="submit",
+            weight=0,
         )
         self._ask: Ask | None = self._submit
         if resume:
@@ -176,7 +177,7 @@ class _ExecutionReading(Reading):
             return
         rows = dig(answer.body, self._spec.rows) or []
         self.received = len(rows)
-        self.pages.append(Page(rows, answer.body, answer.date))
+        self.pages.append(Page(rows, answer.body, answer.date, size=answer.size))
         self.finished = True
         if more:
             self.error = PagingError(f"the answer says that there is more (`{self._spec.more}`), which cannot be read")
@@ -204,7 +205,7 @@ class _ExecutionReading(Reading):
 
     def _ask_results(self, delay: float) -> None:
         left = max(0.0, self._deadline - self._clock.monotonic())
-        self._ask = Ask(Request(self._path, check=self._polled), min(delay, left))
+        self._ask = Ask(Request(self._path, check=self._polled), min(delay, left), RESULTS_BYTES)
 
     def _submit_again(self, why: str) -> None:
         if self._resumed:

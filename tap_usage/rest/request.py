@@ -44,12 +44,14 @@ class Answer:
         body: decoded JSON.
         date: the vendor's clock, UTC.
         tries: how many requests it took, token requests not counted.
+        size: bytes of the body as received, content coding undone.
     """
 
     status: int
     body: Any
     date: datetime
     tries: int = 1
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

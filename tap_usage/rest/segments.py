@@ -167,7 +167,7 @@ class Segment(Reading):
         if fresh:
             attempt.progress = True
             self.received += len(fresh)
-            self.pages.append(Page(fresh, answer.body, answer.date, self.mark))
+            self.pages.append(Page(fresh, answer.body, answer.date, self.mark, answer.size))
         if rows:
             attempt.tail = rows[-1].get(identity)
         total, trusted = self._spec.total_of(answer.body)

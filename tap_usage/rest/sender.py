@@ -142,7 +142,7 @@ class Sender:
             self._replaced = True
             told = "%s: halves of characters came on %s; they are replaced by U+FFFD, here and in further answers"
             logger.warning(told, self._host.name, wire.where)
-        return Answer(status, body.value, self.time.read(response.headers.get("Date")), tries)
+        return Answer(status, body.value, self.time.read(response.headers.get("Date")), tries, len(content))
 
     def _failure(  # noqa: PLR0913, PLR0917 - the parts of a failure
         self, wire: Wire, tries: int, status: int | None, advice: str, problem: str = "", code: str = "", ids: str = ""
@@ -150,7 +150,7 @@ class Sender:
         at = self._transport.way_to(wire.origin)
         return RequestError(wire.where, status, advice, problem, code, ids, tries, at=at)
 
-    def _refused(self, wire: Wire, tries: int, response: BaseHTTPResponse, content: bytes | None) -> Trouble:
+    def _refused(self, wire: Wire, tries: int, response: BaseHTTPResponse, content: bytearray | None) -> Trouble:
         body = decode(content or b"null").value
         fields = self._host.errors
         codes = [code for path in fields.code if (code := word(dig(body, path)))]

@@ -18,11 +18,12 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from tap_usage.rest.connection import Request
-from tap_usage.rest.fanout import BUFFERED_PAGES_PER_WORKER, Workers, read
+from tap_usage.rest.fanout import Workers, read
+from tap_usage.rest.memory import MOST_BYTES
 from tap_usage.rest.paging import Page, Reading
 from tests.rest.scripted import POLL, Slow, patient
 from tests.rest.store import Store, pages
-from tests.rest.virtual import VirtualClock, answer, refusal
+from tests.rest.virtual import Scales, VirtualClock, refusal
 
 RUNS_PER_LINE = 1000
 
@@ -96,7 +97,8 @@ class Tally:
         runs, partitions, rows, requests: how many.
         deep: partitions read in three segments or more.
         failed: readings that ended with an error, which only a list that moved, ties or faults may cause.
-        held: the most pages that waited in memory, as a share of what is allowed.
+        full: runs in which the bytes that were allowed in memory were needed.
+        seconds: how long the runs took, as their clocks say.
     """
 
     runs: int = 0
@@ -105,14 +107,15 @@ class Tally:
     requests: int = 0
     deep: int = 0
     failed: int = 0
-    held: float = 0.0
+    full: int = 0
+    seconds: float = 0.0
 
     def __str__(self) -> str:
         """Return the figures in one line."""
         return (
             f"{self.runs} runs, {self.partitions} partitions ({self.deep} of three segments and more), "
             f"{self.rows} rows, {self.requests} requests, {self.failed} failed with a reason, "
-            f"{self.held:.0%} of the pages allowed in memory"
+            f"{self.full} filled the memory, {self.seconds:.0f} s"
         )
 
 
@@ -128,7 +131,7 @@ class Partition:
 
     def serve(self, request: Request) -> Any:  # noqa: ANN401 - an answer or an exception
         body = self.store(request)
-        return refusal(503) if len(self.store.asked) in self.faults else answer(body)
+        return refusal(503) if len(self.store.asked) in self.faults else body
 
     def take(self, page: Page) -> None:
         """Check that the mark tells the truth: whatever stays below it has been given."""
@@ -186,18 +189,23 @@ def run(seed: int, tally: Tally) -> None:
         Slow(dice.randint(1, 5), dice.choice([0.0, 1.0, 30.0])) for _ in range(dice.choice([0, 0, dice.randint(1, 9)]))
     ]
     slow, idle = dice.choice([0.0, 0.02, 0.2]), dice.choice([0.0, 0.0, 1.0])
+    scales, largest = Scales(), dice.choice([0, 10_000, 500_000, 3_000_000, 30_000_000])
+    sizes = random.Random(seed)  # noqa: S311 - repeatable
 
     def serve(request: Request) -> Any:  # noqa: ANN401 - an answer or an exception
-        return answer({}) if request.path == POLL else partitions[int(request.path[1:])].serve(request)
+        body = {} if request.path == POLL else partitions[int(request.path[1:])].serve(request)
+        return body if isinstance(body, Exception) else scales.answer(body, sizes.randint(largest // 2, largest))
 
     wire = SlowWire(dice, serve, most, slow)
-    allowed = most * (BUFFERED_PAGES_PER_WORKER + 1) + 1
+    # Beside what may wait: one for each request, what the first reading needs, and what was given last.
+    allowed = MOST_BYTES + (most + 2) * largest
     held = 0
     readings: list[tuple[Partition | None, Reading]] = [(partition, partition.reading) for partition in partitions]
     readings += [(None, poll) for poll in polls]
     dice.shuffle(readings)
+    began = wire.clock.at
     for event in patient(read(cast("Workers", wire), enumerate(reading for _, reading in readings))):
-        held = max(held, sum(partition.reading.held for partition in partitions))
+        held = max(held, scales.weight)
         partition, _ = readings[event.key or 0]
         if event.page:
             wire.clock.wait(idle * dice.random())
@@ -206,11 +214,12 @@ def run(seed: int, tally: Tally) -> None:
         elif partition:
             partition.check()
     assert wire.most_sent <= most
-    assert held <= allowed, f"{held} pages in memory, {allowed} allowed"
+    assert held <= allowed, f"{held} bytes in memory, {allowed} allowed"
     assert all(reading.finished for _, reading in readings)
     tally.runs += 1
     tally.partitions += len(partitions)
-    tally.held = max(tally.held, held / allowed)
+    tally.full += held > MOST_BYTES / 2
+    tally.seconds += wire.clock.at - began
     for partition in partitions:
         tally.rows += len(partition.given)
         tally.requests += len(partition.store.asked)

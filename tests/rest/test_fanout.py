@@ -9,7 +9,7 @@ import pytest
 from tap_usage.rest.clock import Clock, Stopped
 from tap_usage.rest.connection import Request
 from tap_usage.rest.errors import RequestError
-from tap_usage.rest.fanout import BUFFERED_PAGES_PER_WORKER, READINGS_PER_WORKER, Workers, read
+from tap_usage.rest.fanout import READINGS_PER_WORKER, Workers, read
 from tap_usage.rest.paging import NextLink, Reading
 from tests.rest.scripted import Slow, everything, row_of, scripted, singles
 from tests.rest.store import Store, pages
@@ -134,57 +134,6 @@ def test_who_is_due_first_is_sent_first(open_workers: Callable[..., Workers]) ->
     readings: list[tuple[int, Reading]] = [(0, Slow(1, 30.0)), (1, Slow(1, 10.0)), (2, Slow(1, 20.0))]
     everything(open_workers(script, clock=clock), iter(readings))
     assert sent == pytest.approx([10, 20, 30])
-
-
-def test_pages_wait_in_bounded_number_while_the_consumer_is_slow(open_workers: Callable[..., Workers]) -> None:
-    most, held = 3, 0
-    open_readings: dict[int, Reading] = {}
-
-    def kept() -> Iterator[tuple[int, Reading]]:
-        for number in range(8):
-            open_readings[number] = pages(size=5).read(Request(f"/{number}"))
-            yield number, open_readings[number]
-
-    stores = {f"/{number}": Store(range(400)) for number in range(8)}
-    lock = threading.Lock()
-
-    def script(request: Request) -> Any:  # noqa: ANN401 - decoded JSON
-        with lock:
-            return stores[request.path](request)
-
-    workers = open_workers(script, max_concurrency=most)
-    submit, submitted = workers.submit, []
-
-    def noted(task: Callable[[], Any], *rest: Any) -> None:  # noqa: ANN401 - passed on
-        submitted.append(task)
-        submit(task, *rest)
-
-    workers.submit = noted  # type: ignore[assignment,method-assign]
-    rows = 0
-    for event in read(workers, kept()):
-        held = max(held, sum(reading.held for reading in open_readings.values()))
-        rows += len(event.page.rows) if event.page else 0
-        if event.key is not None and event.page is None:
-            open_readings.pop(event.key)
-        scripted(workers).wait_for(len(submitted))
-    assert rows == 8 * 400
-    assert most < held <= most * (BUFFERED_PAGES_PER_WORKER + 1)
-
-
-@pytest.mark.parametrize("most", [1, 2, 5])
-def test_what_the_first_reading_needs_is_sent_however_much_the_others_hold(
-    open_workers: Callable[..., Workers], most: int
-) -> None:
-    class Full(Slow):
-        """Holds as many pages as the connection allows, before anything came."""
-
-        @property
-        def held(self) -> int:
-            return most * (BUFFERED_PAGES_PER_WORKER + 1)
-
-    readings: list[tuple[int, Reading]] = [(0, Slow(3, delay=0.0)), (1, Full(1, delay=0.0))]
-    events = everything(open_workers(max_concurrency=most), iter(readings))
-    assert events == [(0, ["x"]), (0, None), (1, ["x"]), (1, None)]
 
 
 def test_one_partition_with_many_pages_uses_all_workers(open_workers: Callable[..., Workers]) -> None:

@@ -19,4 +19,5 @@ def test_deep_partitions_end_with_the_truth_whatever_is_slow_and_whatever_moves(
             raise
     assert tally.runs == RUNS // PARTS
     assert tally.deep > tally.partitions / 2
+    assert tally.full > tally.runs / 4
     assert tally.failed < tally.partitions / 4

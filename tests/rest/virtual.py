@@ -36,8 +36,33 @@ class VirtualClock(Clock):
         self.at += max(0.0, seconds)
 
 
-def answer(body: Any, status: int = 200) -> Answer:  # noqa: ANN401 - decoded JSON
-    return Answer(status, body, NOW)
+def answer(body: Any, status: int = 200, size: int = 0) -> Answer:  # noqa: ANN401 - decoded JSON
+    return Answer(status, body, NOW, size=size)
+
+
+class Scales:
+    """Weighs the bodies that somebody still has.
+
+    Attributes:
+        weight: of all of them.
+    """
+
+    def __init__(self) -> None:
+        self.weight = 0
+
+    def answer(self, body: dict[str, Any], size: int) -> Answer:
+        """Return an answer that weighs so much until nobody has it any more."""
+        return answer(_Weighed(body, self, size), size=size)
+
+
+class _Weighed(dict[str, Any]):
+    def __init__(self, body: dict[str, Any], scales: Scales, size: int) -> None:
+        super().__init__(body)
+        self._scales, self._size = scales, size
+        scales.weight += size
+
+    def __del__(self) -> None:
+        self._scales.weight -= self._size
 
 
 def refusal(status: int | None) -> RequestError:
