@@ -45,7 +45,7 @@ def in_process(dice: Dice, tally: Tally, families: list[str]) -> None:
     tally.failed += account.failed
     tally.faults.update(account.faults)
     if account.late:
-        tally.wrong(f"{account.late} rows had not come after one clean run, though nothing was interrupted")
+        tally.wrong(f"{account.late} rows had not come after one clean run, though the run before was complete")
     if account.unexpected:
         tally.wrong(f"{account.unexpected} runs without a fault failed")
     tally.add(account.figures)
