@@ -17,6 +17,7 @@ from tap_usage.rest.errors import PagingError, ReadError, RequestError, plain
 from tap_usage.rest.offsets import OffsetPages
 from tap_usage.rest.paging import Page, Reading, Row
 from tap_usage.rest.polling import Execution, Submitted, fingerprint
+from tap_usage.rest.workers import Sent, Workers
 from tap_usage.shaping import Shaping
 from tap_usage.snapshots import Snapshots
 from tap_usage.state import Bookmarks
@@ -44,7 +45,7 @@ class Extraction:
         expected: rows the vendor said there are, None if it did not say.
     """
 
-    def __init__(self, stream: UsageStream, tap: TapUsage, workers: fanout.Workers, state: dict[str, Any]) -> None:
+    def __init__(self, stream: UsageStream, tap: TapUsage, workers: Workers, state: dict[str, Any]) -> None:
         self._stream = stream
         self._tap = tap
         self._workers = workers
@@ -53,7 +54,7 @@ class Extraction:
         self._shaping = Shaping(stream)
         self.emitted = 0
         self.expected: int | None = None
-        self._sent = fanout.Sent()
+        self._sent = Sent()
         self.vanished = 0
         self.missing = 0
         self._failed = False

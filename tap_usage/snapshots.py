@@ -12,6 +12,7 @@ from tap_usage.state import KEPT, refuse_future
 from tap_usage.times import instant, shifted, utc_text
 
 MILLISECOND = timedelta(milliseconds=1)
+A_DAY = timedelta(days=1)  # less does no harm: time never goes back for a set of counters
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 Counts = list[int | None]
@@ -92,7 +93,7 @@ class Snapshots:
             given = {key: _entry(told, counters.names) for key, told in state.get("snapshots", {}).items()}
         except (AttributeError, KeyError, TypeError, ValueError):
             raise ReadError("the snapshots in the given state cannot be read; correct or remove them") from None
-        refuse_future(max((_text(entry.at) for entry in given.values()), default=None), now)
+        refuse_future(max((_text(entry.at) for entry in given.values()), default=None), now, A_DAY)
         self._state = state["snapshots"] = {key: _told(entry) for key, entry in given.items() if entry.at >= before}
 
     def stamp(self, rows: Iterable[dict[str, Any]], observed: datetime) -> None:

@@ -56,13 +56,13 @@ class Ids:
         return b64encode(b"".join(sorted(self.digests))).decode()
 
 
-def refuse_future(told: str | None, now: datetime) -> None:
+def refuse_future(told: str | None, now: datetime, grace: timedelta = ODD_CLOCKS) -> None:
     """Refuse a value of the state that the vendor's clock has not come to.
 
     Raises:
-        ReadError: when it is later than `now`; servers' clocks may differ by a minute.
+        ReadError: when it is later than `now`; servers' clocks may differ by as much as `grace`.
     """
-    if told and instant(told) > shifted(now, ODD_CLOCKS):
+    if told and instant(told) > shifted(now, grace):
         raise ReadError(
             f"the state speaks of {told}, but the vendor's clock says {utc_text(now)}: "
             "what comes in between would be left out; correct or remove it"

@@ -18,11 +18,11 @@ from tap_usage.failures import Subject
 from tap_usage.maps import MapError
 from tap_usage.output import OutputLost
 from tap_usage.progress import Unit
-from tap_usage.rest import fanout
 from tap_usage.rest.connection import Connection, Request
 from tap_usage.rest.offsets import OffsetPages
 from tap_usage.rest.paging import NextLink, Row, SinglePage
 from tap_usage.rest.polling import Execution
+from tap_usage.rest.workers import Workers
 from tap_usage.snapshots import Counters
 from tap_usage.times import instant
 from tap_usage.windows import Calendar
@@ -111,7 +111,7 @@ class UsageStream(Stream):
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
     _tap: TapUsage
 
-    def __init__(self, tap: TapUsage, workers: fanout.Workers) -> None:
+    def __init__(self, tap: TapUsage, workers: Workers) -> None:
         super().__init__(tap=tap, schema=schema.load(self.name), name=self.name)
         self._workers = workers
         self.came_whole = True

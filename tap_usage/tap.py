@@ -23,7 +23,7 @@ from tap_usage.output import BufferedWriter, OutputLost, StateWriter
 from tap_usage.rest.clock import Clock, Stopped
 from tap_usage.rest.connection import Connection
 from tap_usage.rest.errors import ReadError, plain
-from tap_usage.rest.fanout import Workers
+from tap_usage.rest.workers import Workers
 from tap_usage.vendors import VENDORS
 
 if TYPE_CHECKING:

@@ -75,6 +75,15 @@ def test_a_server_whose_clock_is_a_little_behind_takes_nothing_back() -> None:
     assert (row["observed_on"], row["issued_delta"], row["counter_reset"]) == ("2026-11-23", 4, False)
 
 
+def test_a_clock_that_was_hours_ahead_for_a_run_does_not_stop_the_next_ones() -> None:
+    state: dict[str, Any] = {}
+    stamped(state, START, issued=5)
+    ahead = stamped(state, START + timedelta(hours=20), issued=9)
+    row = stamped(state, START + timedelta(hours=1), issued=10)
+    assert (ahead["issued_delta"], row["issued_delta"], row["observed_on"]) == (4, 5, "2026-11-23")
+    assert stamped(state, START + timedelta(days=3), issued=11)["issued_delta"] == 1
+
+
 def test_snapshots_of_a_later_time_than_the_vendors_are_refused_and_stay_as_they_are() -> None:
     state: dict[str, Any] = {}
     stamped(state, START + timedelta(days=30), issued=9)

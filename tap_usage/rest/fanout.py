@@ -13,21 +13,19 @@ import contextlib
 import heapq
 import itertools
 import queue
-import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from functools import partial
-from typing import Any, Generic, TypeVar, cast
+from typing import Generic, TypeVar
 
-from tap_usage.rest.connection import Answer, Connection
+from tap_usage.rest.connection import Answer
 from tap_usage.rest.errors import ReadError
 from tap_usage.rest.memory import Memory
 from tap_usage.rest.paging import PAGE_BYTES, Ask, Page, Reading
+from tap_usage.rest.workers import TICK_SECONDS, Run, Sent, Workers
 
 READINGS_PER_WORKER = 4
-TICK_SECONDS = 1.0
 
 Key = TypeVar("Key")
 
@@ -50,92 +48,6 @@ class Event(Generic[Key]):
     page: Page | None = None
 
 
-class Sent:
-    """How many requests went out, repeats included: counted when they do, so that it is right at any moment."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._lock = threading.Lock()
-
-    def add(self) -> None:
-        """Count one."""
-        with self._lock:
-            self.count += 1
-
-
-class Workers:
-    """Daemon threads that send requests of one connection. Started when first needed, ended by `close`."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self._tasks: queue.SimpleQueue[tuple[Callable[[], Any], Any, _Run] | None] = queue.SimpleQueue()
-        self._threads: list[threading.Thread] = []
-        self._beginning: _Run | None = None
-
-    def begin(self) -> None:
-        """Have the vendor asked for a token and its time, without waiting: vendors may begin side by side."""
-        if self._beginning is None:
-            self._beginning = _Run()
-            self.submit(self.connection.started, None, self._beginning)
-
-    def started(self) -> datetime:
-        """Return the vendor's clock when the run first asked; waiting for it can be stopped.
-
-        Raises:
-            RequestError: when not even a token can be had; the same one again where asking again is in vain.
-            ClockError: when it is more than a day from that of this machine.
-            Stopped: when the run is being ended.
-        """
-        self.begin()
-        run = cast("_Run", self._beginning)
-        while (answer := self.connection.clock.receive(run.answers, TICK_SECONDS)) is None:
-            pass
-        self._beginning = None
-        _, outcome = answer
-        if isinstance(outcome, BaseException):
-            raise outcome
-        return cast("datetime", outcome)
-
-    def submit(self, task: Callable[[], Any], owner: Any, run: _Run) -> None:  # noqa: ANN401 - handed back as it came
-        """Have a task done; what it returns or raises goes to the run's queue."""
-        run.in_flight += 1
-        if len(self._threads) < min(self.connection.max_concurrency, run.in_flight):
-            thread = threading.Thread(target=self._work, name=f"{self.connection.host.name}-worker", daemon=True)
-            self._threads.append(thread)
-            thread.start()
-        self._tasks.put((task, owner, run))
-
-    def close(self, seconds: float = 1.0) -> None:
-        """End the threads; one that hangs in a slow answer dies with the process."""
-        for _ in self._threads:
-            self._tasks.put(None)
-        for thread in self._threads:
-            thread.join(seconds)
-        self._threads.clear()
-        self.connection.close()
-
-    def _work(self) -> None:
-        while (queued := self._tasks.get()) is not None:
-            task, owner, run = queued
-            if run.abandoned:
-                continue
-            try:
-                outcome = task()
-            except BaseException as error:  # noqa: BLE001 - judged in the main thread
-                outcome = error
-            run.answers.put((owner, outcome))
-            del queued, task, owner, run, outcome  # an answer may be large, and the next task may be long in coming
-
-
-class _Run:
-    """One pass over readings: its queue of answers and its count of requests in flight."""
-
-    def __init__(self) -> None:
-        self.answers: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
-        self.in_flight = 0
-        self.abandoned = False
-
-
 def read(
     workers: Workers, readings: Iterable[tuple[Key, Reading]], sent: Sent | None = None
 ) -> Generator[Event[Key], None, None]:
@@ -152,7 +64,7 @@ def read(
     Raises:
         Stopped: when the run is being ended.
     """
-    run = _Run()
+    run = Run()
     try:
         yield from _Pass(workers, iter(readings), run, sent or Sent()).events()
     finally:
@@ -181,7 +93,7 @@ class _Begun(Generic[Key]):
 
 
 class _Pass(Generic[Key]):
-    def __init__(self, workers: Workers, readings: Iterator[tuple[Key, Reading]], run: _Run, sent: Sent) -> None:
+    def __init__(self, workers: Workers, readings: Iterator[tuple[Key, Reading]], run: Run, sent: Sent) -> None:
         self._workers = workers
         self._clock = workers.connection.clock
         self._most = workers.connection.max_concurrency

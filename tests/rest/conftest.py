@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tap_usage.rest.fanout import Workers
+from tap_usage.rest.workers import Workers
 from tests.rest.scripted import Script, Scripted
 
 

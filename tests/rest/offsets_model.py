@@ -18,9 +18,10 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from tap_usage.rest.connection import Request
-from tap_usage.rest.fanout import Workers, read
+from tap_usage.rest.fanout import read
 from tap_usage.rest.memory import MOST_BYTES
 from tap_usage.rest.paging import Page, Reading
+from tap_usage.rest.workers import Workers
 from tests.rest.scripted import POLL, Slow, patient
 from tests.rest.store import Store, pages
 from tests.rest.virtual import Scales, VirtualClock, refusal

@@ -9,9 +9,10 @@ from typing import Any
 from tap_usage.rest.auth import TokenRequest
 from tap_usage.rest.clock import Clock
 from tap_usage.rest.connection import Answer, Connection, Request
-from tap_usage.rest.fanout import Event, Workers, read
+from tap_usage.rest.fanout import Event, read
 from tap_usage.rest.host import Host
 from tap_usage.rest.paging import Ask, Page, Reading, SinglePage
+from tap_usage.rest.workers import Workers
 from tests.rest.virtual import NOW, answer
 from tests.running import ImpatientClock
 

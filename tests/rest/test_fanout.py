@@ -9,8 +9,9 @@ import pytest
 from tap_usage.rest.clock import Clock, Stopped
 from tap_usage.rest.connection import Request
 from tap_usage.rest.errors import RequestError
-from tap_usage.rest.fanout import READINGS_PER_WORKER, Workers, read
+from tap_usage.rest.fanout import READINGS_PER_WORKER, read
 from tap_usage.rest.paging import NextLink, Reading
+from tap_usage.rest.workers import Workers
 from tests.rest.scripted import Slow, everything, row_of, scripted, singles
 from tests.rest.store import Store, pages
 from tests.rest.virtual import NOW, VirtualClock, refusal

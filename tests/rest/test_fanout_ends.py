@@ -11,8 +11,9 @@ import pytest
 from tap_usage.rest.clock import Clock, Stopped
 from tap_usage.rest.connection import Request
 from tap_usage.rest.errors import RequestError
-from tap_usage.rest.fanout import TICK_SECONDS, Sent, StalledError, Workers, read
+from tap_usage.rest.fanout import StalledError, read
 from tap_usage.rest.paging import Ask, NextLink, Reading
+from tap_usage.rest.workers import TICK_SECONDS, Sent, Workers
 from tests.rest.scripted import ONE, Broken, Scripted, Slow, everything, patient, row_of, scripted, singles, told
 from tests.rest.store import Store, pages
 from tests.rest.virtual import VirtualClock, refusal

@@ -11,9 +11,10 @@ from typing import Any, cast
 import pytest
 
 from tap_usage.rest.connection import Answer, Request
-from tap_usage.rest.fanout import READINGS_PER_WORKER, Event, Workers, read
+from tap_usage.rest.fanout import READINGS_PER_WORKER, Event, read
 from tap_usage.rest.memory import MOST_BYTES, OTHERS_BYTES
 from tap_usage.rest.paging import Ask, Page, Reading
+from tap_usage.rest.workers import Workers
 from tests.rest.offsets_model import EventClock, SlowWire
 from tests.rest.play import COMPLETE, RUNNING, SPEC, SUBMIT, submitted
 from tests.rest.scripted import ONE, POLL, Slow, everything, patient, scripted

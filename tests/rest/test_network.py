@@ -13,10 +13,10 @@ from urllib3.exceptions import ConnectTimeoutError
 from tap_usage.rest.auth import TokenRequest
 from tap_usage.rest.connection import Connection
 from tap_usage.rest.errors import RequestError
-from tap_usage.rest.fanout import Workers
 from tap_usage.rest.host import Host
 from tap_usage.rest.patience import UNREACHED_SECONDS, UNREACHED_TRIES, Patience
 from tap_usage.rest.transport import Transport
+from tap_usage.rest.workers import Workers
 from tests.rest.faults import GOOD, ROWS
 from tests.rest.loopback import TOKEN, Heard, Loopback, Reply, connect, free_port, in_turn, reply
 from tests.rest.test_transport import PROXIES
