@@ -19,7 +19,7 @@ from singer_sdk.singerlib.encoding.simple import Message
 
 from tap_usage.rest.clock import SLICE_SECONDS, Clock
 
-BUFFER_BYTES = 64 * 1024
+BUFFER_BYTES = 256 * 1024
 SECONDS_FOR_THE_LAST_LINES = 3.0
 RECORD_BYTES_PER_STATE_BYTE = 20
 FREE_STATE_BYTES = 200_000
@@ -58,6 +58,7 @@ class StandardOutput:
         self._clock = clock
         self._lost: OutputLost | None = None
         self._until: float | None = None
+        self._known: tuple[int, bool] | None = None
 
     def write(self, lines: bytes | bytearray) -> None:
         """Write all of it.
@@ -82,12 +83,15 @@ class StandardOutput:
         return (file := _file()) is None or not _poller(file, 0).poll(seconds * 1000)
 
     def _write(self, file: int, left: memoryview) -> None:
-        most = sys.maxsize if stat.S_ISREG(os.fstat(file).st_mode) else select.PIPE_BUF
-        poller = _poller(file, select.POLLOUT)
+        if self._known is None or self._known[0] != file:
+            self._known = file, stat.S_ISREG(os.fstat(file).st_mode)
+        on_a_disk = self._known[1]  # where nothing is waited for
+        poller = None if on_a_disk else _poller(file, select.POLLOUT)
         while left:
-            self._wait(poller)
+            if poller:
+                self._wait(poller)
             with contextlib.suppress(BlockingIOError):
-                left = left[os.write(file, left[:most]) :]
+                left = left[os.write(file, left[: None if on_a_disk else select.PIPE_BUF]) :]
 
     def _wait(self, poller: select.poll) -> None:
         """Wait until the file takes something. A write that could block would not see a signal."""

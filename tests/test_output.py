@@ -375,7 +375,7 @@ def test_state_lines_of_a_run_with_many_partitions_stay_small_beside_its_records
 
 def test_every_write_ends_with_a_whole_line(pipe: Pipe) -> None:
     writer = BufferedWriter()
-    for _ in range(30):
+    for _ in range(120):
         writer.write_records("s", ROWS)
     writer.flush()
     assert len(pipe.writes) > 3

@@ -159,6 +159,8 @@ class _Pass(Generic[Key]):
         for begun in self._active:
             while self._is_free and self._send_one(begun):
                 pass
+            if not self._is_free:
+                return
 
     def _send_one(self, begun: _Begun[Key]) -> bool:
         """Send one request if there is one to send. Nothing will ever come of a reading that has none left: end it."""
