@@ -40,7 +40,7 @@ lint: .venv/.ready ## Check style, spelling, types and import directions
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-test: lint ## Check everything, packages included
+test: lint .venv-meltano/.ready ## Check everything, packages included
 	.venv/bin/pytest
 
 demo: .venv/.ready .venv-meltano/.ready ## Run Meltano twice against the simulated vendors and show what arrived

@@ -28,7 +28,7 @@ OBSERVED = ("pingone_issuance_rule_usage_counts", "genesys_client_usage_summary"
 SETTINGS: dict[str, Any] = {
     "start_date": START.isoformat(),
     "genesys_window_days": 5,
-    "genesys_poll_timeout_seconds": 20,
+    "genesys_poll_timeout_seconds": 200,
     "demandbase_window_periods": 5,
     "demandbase_throttle_wait_seconds": 1,
     "elasticpath_page_size": 5,
