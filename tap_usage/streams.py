@@ -13,19 +13,19 @@ from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib import RecordMessage
 
 from tap_usage import schema
-from tap_usage.extraction import Extraction
-from tap_usage.failures import Subject
 from tap_usage.maps import MapError
 from tap_usage.output import OutputLost
-from tap_usage.progress import Unit
+from tap_usage.reading.extraction import Extraction
+from tap_usage.reading.failures import Subject
+from tap_usage.reading.progress import Unit
+from tap_usage.reading.snapshots import Counters
+from tap_usage.reading.windows import Calendar
 from tap_usage.rest.connection import Connection, Request
 from tap_usage.rest.offsets import OffsetPages
 from tap_usage.rest.paging import NextLink, Row, SinglePage
 from tap_usage.rest.polling import Execution
 from tap_usage.rest.workers import Workers
-from tap_usage.snapshots import Counters
 from tap_usage.times import instant
-from tap_usage.windows import Calendar
 
 if TYPE_CHECKING:
     from singer_sdk.helpers._batch import BatchConfig

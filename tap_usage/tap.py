@@ -18,8 +18,8 @@ from singer_sdk.singerlib import Catalog
 
 from tap_usage import cautions, inputs, logs, maps, schema, settings
 from tap_usage.command import CommandLine, IncompleteError
-from tap_usage.failures import Failures
 from tap_usage.output import BufferedWriter, OutputLost, StateWriter
+from tap_usage.reading.failures import Failures
 from tap_usage.rest.clock import Clock, Stopped
 from tap_usage.rest.connection import Connection
 from tap_usage.rest.errors import ReadError, plain
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
-    from tap_usage.extraction import Contexts
+    from tap_usage.reading.extraction import Contexts
     from tap_usage.streams import UsageStream
     from tap_usage.vendors.vendor import Vendor
 

@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from tap_usage.progress import Bookmarked, Ordered, Unit, Windowed
+from tap_usage.reading.progress import Bookmarked, Ordered, Unit, Windowed
+from tap_usage.reading.state import Bookmarks
+from tap_usage.reading.windows import Calendar, add, floor
 from tap_usage.rest.connection import Answer
 from tap_usage.rest.errors import ContradictionError
 from tap_usage.rest.paging import Ask, Page, Reading
-from tap_usage.state import Bookmarks
 from tap_usage.times import instant, utc_text
-from tap_usage.windows import Calendar, add, floor
 
 EPOCH = datetime(2026, 11, 2, tzinfo=UTC)
 IDENTITY = "promotion_id"

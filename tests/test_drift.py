@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tap_usage.drift import Drift
+from tap_usage.reading.drift import Drift
 from tap_usage.sandbox import Sandbox
 from tests.running import run
 

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from tap_usage.failures import Failures, Subject
+from tap_usage.reading.failures import Failures, Subject
 from tap_usage.rest.errors import PagingError, ReadError, RequestError
 from tap_usage.sandbox import Sandbox
 from tap_usage.vendors.elasticpath import Promotions

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_usage.progress import Bookmarked, FullTable, Ordered, Unit, Windowed, context_key
+from tap_usage.reading.progress import Bookmarked, FullTable, Ordered, Unit, Windowed, context_key
+from tap_usage.reading.state import Bookmarks
+from tap_usage.reading.windows import Calendar
 from tap_usage.rest.errors import ReadError
 from tap_usage.rest.paging import Page
-from tap_usage.state import Bookmarks
-from tap_usage.windows import Calendar
 from tests.state_model import CONTRADICTS, FAILS, GONE, Ledger, Over, Shop, written
 
 EPOCH = datetime(2026, 11, 1, tzinfo=UTC)

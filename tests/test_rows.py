@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_usage.rows import add_usage_keys, blank_to_null, leave_out
+from tap_usage.reading.rows import add_usage_keys, blank_to_null, leave_out
 
 values = st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=4)
 dimensions = st.fixed_dictionaries({"a": values, "b": values})

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tap_usage.reading.snapshots import Counters, Snapshots
 from tap_usage.rest.errors import ContradictionError, ReadError
-from tap_usage.snapshots import Counters, Snapshots
 
 COUNTERS = Counters("rule", ("issued", "errors"))
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -9,10 +9,10 @@ from typing import Any
 import click
 import pytest
 
-from tap_usage.executions import Executions
+from tap_usage.reading.executions import Executions
+from tap_usage.reading.state import Bookmarks
 from tap_usage.rest.polling import Submitted
 from tap_usage.sandbox import Sandbox
-from tap_usage.state import Bookmarks
 from tests.running import run
 from tests.state_model import merged, written
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tap_usage.reading.windows import UNITS, Calendar, Window, add, floor
 from tap_usage.times import day_of, midnight
-from tap_usage.windows import UNITS, Calendar, Window, add, floor
 
 TODAY = date(2026, 11, 22)  # a Sunday
 SOME_DAY = st.dates(date(2015, 1, 1), date(2030, 12, 31))

@@ -8,14 +8,14 @@ from typing import Any
 
 from singer_sdk import typing as th
 
-from tap_usage.progress import Unit
+from tap_usage.reading.progress import Unit
+from tap_usage.reading.snapshots import Counters
 from tap_usage.rest.auth import TokenRequest
 from tap_usage.rest.connection import Request
 from tap_usage.rest.errors import Rule, Verdict
 from tap_usage.rest.host import ErrorFields, Host
 from tap_usage.rest.paging import SinglePage
 from tap_usage.settings import Required, number, secret, text, whole
-from tap_usage.snapshots import Counters
 from tap_usage.streams import UsageStream, Windows
 from tap_usage.vendors.vendor import Vendor
 

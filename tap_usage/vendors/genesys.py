@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from singer_sdk import typing as th
 
-from tap_usage.progress import Unit
+from tap_usage.reading.progress import Unit
 from tap_usage.rest.auth import TokenRequest
 from tap_usage.rest.connection import Request
 from tap_usage.rest.errors import Rule, Verdict

@@ -7,11 +7,11 @@ from typing import Any
 
 from singer_sdk import typing as th
 
+from tap_usage.reading.snapshots import Counters
 from tap_usage.rest.auth import TokenRequest
 from tap_usage.rest.host import ErrorFields, Host
 from tap_usage.rest.paging import NextLink, SinglePage
 from tap_usage.settings import Required, number, secret, text, texts
-from tap_usage.snapshots import Counters
 from tap_usage.streams import UsageStream
 from tap_usage.vendors.vendor import Vendor
 

@@ -135,7 +135,7 @@ def test_a_defect_tells_no_secret(
         raise RuntimeError("customer@marker-mail.example marker-secret")
 
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr("tap_usage.shaping.Shaping.shape", broken)
+    monkeypatch.setattr("tap_usage.reading.shaping.Shaping.shape", broken)
     done = run(world.config, select=["demandbase_credits"])
     assert done.code == 1
     assert "unexpected RuntimeError, please report it" in done.failures[0]

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from tap_usage import schema
-from tap_usage.executions import Executions
-from tap_usage.progress import FullTable, Ordered, Unit, Windowed, context_key
+from tap_usage.reading.executions import Executions
+from tap_usage.reading.progress import FullTable, Ordered, Unit, Windowed, context_key
+from tap_usage.reading.shaping import Shaping
+from tap_usage.reading.snapshots import Snapshots
+from tap_usage.reading.state import Bookmarks
 from tap_usage.rest import fanout
 from tap_usage.rest.errors import PagingError, ReadError, RequestError, plain
 from tap_usage.rest.offsets import OffsetPages
 from tap_usage.rest.paging import Page, Reading, Row
 from tap_usage.rest.polling import Execution, Submitted, fingerprint
 from tap_usage.rest.workers import Sent, Workers
-from tap_usage.shaping import Shaping
-from tap_usage.snapshots import Snapshots
-from tap_usage.state import Bookmarks
 from tap_usage.times import instant
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from tap_usage.reading.state import Bookmarks
+from tap_usage.reading.windows import Calendar, Window
 from tap_usage.rest.errors import ContradictionError
 from tap_usage.rest.paging import Page, Reading
-from tap_usage.state import Bookmarks
 from tap_usage.times import day_of, instant, midnight, shifted, utc_text
-from tap_usage.windows import Calendar, Window
 
 STAYS_FRESH = timedelta(hours=1)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from tap_usage import rows as row_changes
-from tap_usage.drift import Drift
-from tap_usage.progress import Unit
+from tap_usage.reading import rows as row_changes
+from tap_usage.reading.drift import Drift
+from tap_usage.reading.progress import Unit
+from tap_usage.reading.snapshots import Snapshots
+from tap_usage.reading.windows import Window, floor
 from tap_usage.rest.errors import PagingError
 from tap_usage.rest.paging import Page, Row
-from tap_usage.snapshots import Snapshots
 from tap_usage.times import day_of, utc_text
-from tap_usage.windows import Window, floor
 
 if TYPE_CHECKING:
     from tap_usage.streams import UsageStream

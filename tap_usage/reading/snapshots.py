@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tap_usage.reading.state import KEPT, refuse_future
 from tap_usage.rest.errors import ContradictionError, ReadError
-from tap_usage.state import KEPT, refuse_future
 from tap_usage.times import instant, shifted, utc_text
 
 MILLISECOND = timedelta(milliseconds=1)

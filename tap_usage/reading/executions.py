@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
+from tap_usage.reading.state import KEPT
 from tap_usage.rest.errors import ReadError
 from tap_usage.rest.polling import Submitted
-from tap_usage.state import KEPT
 from tap_usage.times import instant, utc_text
 
 
