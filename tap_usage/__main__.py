@@ -2,6 +2,7 @@
 
 import gc
 import signal
+import sys
 
 
 def main() -> None:
@@ -9,8 +10,12 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the tap listens to it, Ctrl-C ends the process without a word
     gc.disable()  # importing leaves no garbage, and looking for it takes a sixth of the start
     from tap_usage import logs  # noqa: PLC0415
-    from tap_usage.tap import TapUsage  # noqa: PLC0415
+    from tap_usage.reading.sheet import SheetError  # noqa: PLC0415
 
+    try:
+        from tap_usage.tap import TapUsage  # noqa: PLC0415
+    except SheetError as error:
+        sys.exit(f"a data sheet in tap_usage/vendors cannot be true: {error}")
     gc.freeze()
     gc.enable()
     logs.set_up()

@@ -6,11 +6,13 @@ import contextlib
 import os
 import signal
 import sys
-from functools import cached_property
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from types import FrameType
+from typing import Any, ClassVar, cast
 
-from singer_sdk import Tap
+from singer_sdk import Stream, Tap
 from singer_sdk.exceptions import ConfigValidationError, StreamMapConfigError
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.mapper import RemoveRecordTransform
@@ -19,25 +21,20 @@ from singer_sdk.singerlib import Catalog
 from tap_usage import cautions, inputs, logs, maps, schema, settings
 from tap_usage.command import CommandLine, IncompleteError
 from tap_usage.output import BufferedWriter, OutputLost, StateWriter
-from tap_usage.reading.failures import Failures
+from tap_usage.reading.run import Run
 from tap_usage.rest.clock import Clock, Stopped
 from tap_usage.rest.connection import Connection
-from tap_usage.rest.errors import ReadError, plain
+from tap_usage.rest.errors import plain
+from tap_usage.rest.loop import Loop, Task
 from tap_usage.rest.workers import Workers
+from tap_usage.stream import UsageStream
 from tap_usage.vendors import VENDORS
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from types import FrameType
-
-    from tap_usage.reading.extraction import Contexts
-    from tap_usage.streams import UsageStream
-    from tap_usage.vendors.vendor import Vendor
+from tap_usage.vendors.vendor import Vendor
 
 SECONDS_IN_WHICH_A_SIGNAL_ENDS_THE_TARGET_TOO = 0.2
 
 
-STREAMS = {vars(stream)["name"]: stream for vendor in VENDORS for stream in vendor.streams}
+STREAMS = {sheet.name: sheet for vendor in VENDORS for sheet in vendor.streams}
 
 
 class TapUsage(CommandLine):
@@ -51,10 +48,8 @@ class TapUsage(CommandLine):
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - the SDK's arguments
         self.clock = self.clock_class()
-        self.listed: dict[type[UsageStream], tuple[Contexts, bool]] = {}
-        self._listed_again: dict[type[UsageStream], set[str] | None] = {}
-        self.failures = Failures()
-        self.summaries: dict[str, str] = {}
+        self.loop = Loop(self.clock)
+        self.this_run = Run()
         self._unmapped: dict[str, maps.MapError] = {}
         self._workers: list[Workers] = []
         self._without_variables = not kwargs.get("parse_env_config")
@@ -93,11 +88,13 @@ class TapUsage(CommandLine):
 
     def discover_streams(self) -> list[UsageStream]:
         """Return the streams of the configured vendors."""
+        defaults = {name: setting.get("default") for name, setting in self.config_jsonschema["properties"].items()}
+        config = {name: value for name, value in defaults.items() if value is not None} | dict(self.config)
         streams = []
         for vendor in self.vendors:
-            workers = Workers(self._connect(vendor))
+            workers = Workers(self._connect(vendor), self.loop)
             self._workers.append(workers)
-            streams += [stream(self, workers) for stream in vendor.streams]
+            streams += [UsageStream(self, sheet(config), self.this_run, workers) for sheet in vendor.streams]
         return streams
 
     @property
@@ -105,8 +102,7 @@ class TapUsage(CommandLine):
         """The streams by name, parents before their children, so that each list is asked for once."""
         if self._streams is None:
             loaded = super().streams
-            order: list[type] = [stream for vendor in VENDORS for stream in vendor.streams]
-            self._streams = dict(sorted(loaded.items(), key=lambda item: order.index(type(item[1]))))
+            self._streams = {name: loaded[name] for name in STREAMS if name in loaded}
         return cast("dict[str, UsageStream]", self._streams)
 
     def setup_mapper(self) -> None:
@@ -122,10 +118,6 @@ class TapUsage(CommandLine):
                 self.mapper.stream_maps[name] = [RemoveRecordTransform(name, {}, None, None)]
                 rules = maps.rules_of(name, self.config["stream_maps"])
                 self._unmapped[name] = maps.MapError.of_fields(maps.unreadable(rules))
-
-    def stream_of(self, kind: type[UsageStream]) -> UsageStream:
-        """Return the tap's stream of a class."""
-        return next(stream for stream in self.streams.values() if isinstance(stream, kind))
 
     def _connect(self, vendor: Vendor) -> Connection:
         agent = self.config.get("user_agent") or f"{self.name}/{version(self.package_name)}"
@@ -168,37 +160,65 @@ class TapUsage(CommandLine):
             for workers in self._workers:
                 workers.close(1.0 if lost is None and self.clock.stopping is None else 0.0)
         self._sum_up()
-        for line in self.failures.lines:
+        for line in self.this_run.failures.lines:
             self.logger.error("%s", line)
         if self.clock.stopping is not None:
             self._tell_the_signal(self.clock.stopping, lost)
             sys.exit(128 + (self.clock.stopping or signal.SIGTERM))
         if lost:
             raise lost
-        if self.failures:
+        if self.this_run.failures:
             raise IncompleteError
 
     def _extract(self, *, test: bool) -> None:
         self.message_writer.flush()  # an output that is closed is told before anything is asked for
         if not test:
             self._caution()
-        for stream in self.streams.values():
-            if (unmapped := self._unmapped.get(stream.name)) and (test or stream.selected):
-                self.failed(stream, "", unmapped)
-                stream.selected = False
-            elif test or stream.selected:
-                stream.begin()
-        try:
+        with contextlib.suppress(Stopped):
             if test:
                 self.run_connection_test()
             else:
                 self.sync_all()
-        except Stopped:
-            # What was read last may be in a batch file that is not finished; the last STATE line stands.
-            if self.config.get("batch_config"):
-                self.message_writer.flush()
-                return
-        self.write_state(last=True)
+        self.this_run.save(last=True)
+
+    def sync_all(self) -> None:  # type: ignore[misc]
+        """Extract what is selected, all streams side by side."""
+        self._sync([stream for stream in self.streams.values() if stream.selected])
+
+    def run_sync_dry_run(  # type: ignore[misc]
+        self, dry_run_record_limit: int | None = 1, streams: Iterable[Stream] | None = None
+    ) -> bool:
+        """Extract a few records of each stream, selected or not."""
+        chosen = cast("Iterable[UsageStream]", streams or self.streams.values())
+        for stream in chosen:
+            stream.selected = True
+        self._sync(chosen, dry_run_record_limit)
+        return True
+
+    def _sync(self, chosen: Iterable[UsageStream], most: int | None = None) -> None:
+        self._reset_state_progress_markers()
+        if self.state:
+            self._state_writer.write_state(self.state)
+        run = self.this_run
+        run.state = cast("dict[str, Any]", self.state)
+        run.told = deepcopy(run.state) if self.config.get("batch_config") else run.state
+        run.states = StateWriter(self.message_writer, run.told, self.clock)
+        for name in [stream.name for stream in chosen if stream.name in self._unmapped]:
+            run.failed(self.streams[name].sheet, "", self._unmapped[name])
+        read = {type(stream.sheet): stream for stream in chosen if stream.name not in self._unmapped}
+        listed = {parent for sheet in read for parent in sheet.ancestors()}
+        tasks = [
+            self._task(stream, most, read=type(stream.sheet) in read, listed=type(stream.sheet) in listed)
+            for stream in self.streams.values()
+        ]
+        self.loop.run(tasks)
+
+    def _task(self, stream: UsageStream, most: int | None, *, read: bool, listed: bool) -> Task:
+        """Read a stream; what others depend on is listed in any case."""
+        if read:
+            yield from stream.steps(most)
+        if listed:
+            yield from stream.listing()
 
     def _caution(self) -> None:
         given = self.input_catalog
@@ -225,27 +245,9 @@ class TapUsage(CommandLine):
             )
 
     def _sum_up(self) -> None:
-        for name, summary in self.summaries.items():
-            self.streams[name].logger.info(summary)
-
-    def listed_again(self, kind: type[UsageStream]) -> set[str] | None:
-        """Return the ids a parent stream lists now, asked for once; None when they cannot be had."""
-        if kind not in self._listed_again:
-            before, failures = self.listed.get(kind), self.failures
-            self.failures = Failures()
-            self.stream_of(kind).list_children()
-            contexts, complete = self.listed[kind]
-            self._listed_again[kind] = {partition for partition, _ in contexts} if complete else None
-            if before:
-                self.listed[kind] = before
-            self.failures = failures
-        return self._listed_again[kind]
-
-    def failed(self, stream: UsageStream, where: str, error: Exception) -> None:
-        """Note the failure of a partition or window, or of all of it; it is named at the end of the run."""
-        text = self.failures.add(stream.subject, where, error)
-        unexpected = None if isinstance(error, ReadError) else error
-        stream.logger.debug("%s: %s", where or "all of it", text, exc_info=unexpected)
+        summaries = self.this_run.summaries
+        for name in [name for name in self.streams if name in summaries]:
+            self.streams[name].logger.info(summaries[name])
 
     # State
 
@@ -262,25 +264,6 @@ class TapUsage(CommandLine):
                 plain(", ".join(bookmarks)),
             )
         super().load_state({"bookmarks": bookmarks})
-
-    @cached_property
-    def _states(self) -> StateWriter:
-        return StateWriter(self.message_writer, self.state, self.clock)
-
-    def state_of(self, stream: str, *, fresh: bool = False) -> dict[str, Any]:
-        """Return the part of the state that belongs to a stream; `fresh`: what was there is forgotten."""
-        bookmarks: dict[str, dict[str, Any]] = self.state.setdefault("bookmarks", {})
-        if fresh:
-            bookmarks.pop(stream, None)
-        return bookmarks.setdefault(stream, {})
-
-    def write_state(self, *, now: bool = False, last: bool = False) -> None:
-        """Write a STATE line if one is due; see `StateWriter.write`."""
-        self._states.write(now=now, last=last)
-
-    def write_state_soon(self) -> None:
-        """Have the next `write_state` write a line, however few records there were since the last one."""
-        self._states.hurry()
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the SDK's arguments
         """SIGTERM and Ctrl-C: have everything that waits or emits stop. A second signal ends the process at once."""

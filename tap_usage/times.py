@@ -36,18 +36,23 @@ def shifted(at: datetime, by: timedelta) -> datetime:
         return FIRST if by < timedelta() else LAST
 
 
-def day_of(text: str) -> date:
-    """Return the first day of `2015`, `2015-03`, `2015-03-20` or of a date-time's UTC day.
+def day_of(told: str | int) -> date:
+    """Return the first day of `2015`, `2015-03`, `2015-03-20`, or the UTC day of a date-time or of Unix seconds.
 
     Raises:
         ValueError: if it is none of them.
     """
-    if "T" in text:
-        return instant(text).date()
-    whole = {4: "-01-01", 7: "-01"}.get(len(text), "")
-    day = date.fromisoformat(text + whole)
-    if day.isoformat() != text + whole:
-        raise ValueError(text)
+    if isinstance(told, int):
+        try:
+            return datetime.fromtimestamp(told, UTC).date()
+        except (OverflowError, OSError) as error:
+            raise ValueError(told) from error
+    if "T" in told:
+        return instant(told).date()
+    whole = {4: "-01-01", 7: "-01"}.get(len(told), "")
+    day = date.fromisoformat(told + whole)
+    if day.isoformat() != told + whole:
+        raise ValueError(told)
     return day
 
 

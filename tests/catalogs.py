@@ -47,4 +47,4 @@ def run_catalog(config: dict[str, Any], catalog: Catalog, state: dict[str, Any] 
     except IncompleteError:
         code = 1
     lines.flush()
-    return Run(lines.lines, code, tap.failures.lines, tap.clock.waits)  # type: ignore[attr-defined]
+    return Run(lines.lines, code, tap.this_run.failures.lines, tap.clock.waits)  # type: ignore[attr-defined]

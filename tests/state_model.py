@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from tap_usage.reading.progress import Bookmarked, Ordered, Unit, Windowed
+from tap_usage.reading.progress import Bookmarked, Ordered, Windowed
+from tap_usage.reading.sheet import Unit
 from tap_usage.reading.state import Bookmarks
 from tap_usage.reading.windows import Calendar, add, floor
 from tap_usage.rest.connection import Answer

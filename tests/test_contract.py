@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from tap_usage.sandbox import ORIGINS, Sandbox
-from tap_usage.streams import UsageStream
 from tap_usage.tap import TapUsage
 from tap_usage.vendors import VENDORS
 from tap_usage.vendors.vendor import Vendor
@@ -161,7 +160,9 @@ def test_required_settings_and_secrets_are_those_of_the_contract() -> None:
 def test_usage_keys_are_made_of_the_dimensions_of_the_contract() -> None:
     tap = TapUsage(config={}, validate_config=False, setup_mapper=False)
     streams = {name: stream for name, stream in tap.streams.items() if isinstance(stream, UsageStream)}
-    dimensions = {name: stream.dimensions() for name, stream in streams.items() if STREAMS[name][0] == ["usage_key"]}
+    dimensions = {
+        name: stream.sheet.dimensions() for name, stream in streams.items() if STREAMS[name][0] == ["usage_key"]
+    }
     assert dimensions == {
         "demandbase_api_usage": ("accountId", "period", "date", "api"),
         "genesys_organization_usage": ("granularity", "date", "clientId", "httpMethod", "templateUri"),

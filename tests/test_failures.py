@@ -93,8 +93,8 @@ def test_streams_of_a_vendor_that_failed_for_one_request_share_a_line() -> None:
 def test_a_fault_of_the_tap_says_so_without_its_words(caplog: pytest.LogCaptureFixture) -> None:
     tap = ImpatientTap(config={"elasticpath_client_id": "id", "elasticpath_client_secret": "secret"})
     with caplog.at_level(logging.DEBUG, "tap-usage"):
-        tap.failed(tap.stream_of(Promotions), "", ValueError("hunter2"))
-    assert tap.failures.lines == [
+        tap.this_run.failed(tap.streams[Promotions.name].sheet, "", ValueError("hunter2"))
+    assert tap.this_run.failures.lines == [
         "elasticpath: elasticpath_promotions: unexpected ValueError, please report it (LOGLEVEL=DEBUG shows where)"
     ]
     assert caplog.records[-1].exc_info

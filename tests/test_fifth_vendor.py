@@ -30,7 +30,7 @@ from tap_usage.rest.auth import TokenRequest
 from tap_usage.rest.host import Host
 from tap_usage.rest.paging import NextLink
 from tap_usage.settings import Required
-from tap_usage.streams import UsageStream
+from tap_usage.reading.sheet import Sheet
 from tap_usage.vendors.vendor import Vendor
 
 SETTINGS = th.PropertiesList(
@@ -45,7 +45,7 @@ def host(config: Mapping[str, Any]) -> Host:
     return Host(name="acme", url=url, token=TokenRequest(f"{url}/token", {"key": config["acme_api_key"] or ""}))
 
 
-class Deliveries(UsageStream):
+class Deliveries(Sheet):
     """Deliveries."""
 
     name = "acme_deliveries"

@@ -8,7 +8,7 @@ from statistics import median
 
 import pytest
 
-from tap_usage.streams import UsageStream
+from tap_usage.stream import UsageStream
 from tests.truth import STREAMS
 
 ROOT = Path(__file__).parents[1]

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_usage.reading.progress import Bookmarked, FullTable, Ordered, Unit, Windowed, context_key
+from tap_usage.reading.progress import Bookmarked, FullTable, Ordered, Windowed, context_key
+from tap_usage.reading.sheet import Unit
 from tap_usage.reading.state import Bookmarks
 from tap_usage.reading.windows import Calendar
 from tap_usage.rest.errors import ReadError

@@ -186,7 +186,7 @@ def stopped(sandbox: Sandbox, rows: int, state: dict[str, Any]) -> Run:
     except IncompleteError:
         code = 1
     lines.flush()
-    return Run(lines.lines, code, tap.failures)
+    return Run(lines.lines, code, tap.this_run.failures.lines)
 
 
 @pytest.mark.parametrize("rows", [1, 500, 1200])

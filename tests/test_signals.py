@@ -93,7 +93,7 @@ def test_a_wait_between_polls_is_ended(sandbox: Sandbox, tmp_path: Path, number:
     }
 
     def submitted(message: dict[str, Any]) -> bool:
-        return bool(message.get("value", {}).get("bookmarks", {}).get(ORGANIZATION, {}).get("executions"))
+        return len(message.get("value", {}).get("bookmarks", {}).get(ORGANIZATION, {}).get("executions", ())) == 3
 
     with running(sandbox, tmp_path, **patient) as process:
         before = read_until(process, submitted)

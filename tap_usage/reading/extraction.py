@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import replace
-from datetime import timedelta
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from operator import attrgetter, itemgetter
+from typing import Any
 from urllib.parse import quote
 
-from tap_usage import schema
 from tap_usage.reading.executions import Executions
-from tap_usage.reading.progress import FullTable, Ordered, Unit, Windowed, context_key
+from tap_usage.reading.progress import FullTable, Ordered, Windowed, context_key
+from tap_usage.reading.run import Listing, Run
 from tap_usage.reading.shaping import Shaping
+from tap_usage.reading.sheet import Context, Sheet, Unit
 from tap_usage.reading.snapshots import Snapshots
 from tap_usage.reading.state import Bookmarks
+from tap_usage.reading.windows import Calendar
 from tap_usage.rest import fanout
 from tap_usage.rest.errors import PagingError, ReadError, RequestError, plain
 from tap_usage.rest.offsets import OffsetPages
@@ -23,225 +25,228 @@ from tap_usage.rest.polling import Execution, Submitted, fingerprint
 from tap_usage.rest.workers import Sent, Workers
 from tap_usage.times import instant
 
-if TYPE_CHECKING:
-    from tap_usage.streams import UsageStream
-    from tap_usage.tap import TapUsage
-
-Contexts = list[tuple[str, dict[str, str]]]
+Pages = Generator[list[Row], None, None]
+"""Rows, page by page; nothing in one means that there is none before the loop has turned."""
 
 
 class Extraction:
     """One pass over a stream.
 
     Args:
-        stream: its data sheet.
-        tap: is told of failures and of listed children, and writes the state.
+        sheet: its data sheet.
+        run: is told of failures and of listed children, and writes the state.
         workers: of the vendor.
         state: the stream's part of the Singer state, changed in place.
 
     Attributes:
-        emitted, vanished: counts for the summary.
-        missing: partitions that were listed and answered 404.
-        expected: rows the vendor said there are, None if it did not say.
+        emitted: rows that were taken.
     """
 
-    def __init__(self, stream: UsageStream, tap: TapUsage, workers: Workers, state: dict[str, Any]) -> None:
-        self._stream = stream
-        self._tap = tap
+    def __init__(self, sheet: Sheet, run: Run, workers: Workers, state: dict[str, Any]) -> None:
+        self._sheet = sheet
+        self._run = run
         self._workers = workers
         self._state = state
-        self._snapshots: Snapshots | None = None
-        self._shaping = Shaping(stream)
-        self.emitted = 0
-        self.expected: int | None = None
         self._sent = Sent()
-        self.vanished = 0
-        self.missing = 0
-        self._failed = False
-        self._names: set[str] = set()
+        self._missing = 0
+        self._vanished = 0
+        self._expected: int | None = None
+        self.emitted = 0
 
-    def pages(self) -> Iterator[list[Row]]:
+    def pages(self) -> Pages:
         """Yield the rows page by page. When the next page is asked for, the last one has been written.
 
-        Raises:
-            ReadError: when the stream cannot be read at all; failures of partitions are told to the tap.
-            Stopped: when the run is being ended.
+        Whatever fails is told to the run and does not end the others.
         """
-        stream = self._stream
-        self._workers.started()  # a vendor without a login fails here, each stream with the same words
-        contexts, complete = self._contexts()
-        progress = self._progress([partition for partition, _ in contexts], complete=complete)
-        found: Contexts = []
-        for unit, reading, page in self._events(progress.units(contexts)):
+        clock = self._workers.connection.clock
+        began = clock.monotonic()
+        try:
+            yield from self._pages()
+            if not self._missing and not self._run.failures.concern(self._sheet.name):
+                self._run.whole.add(type(self._sheet))
+        except Exception as error:  # noqa: BLE001 - one stream must not end the others
+            self._run.listed[type(self._sheet)] = Listing()
+            self._run.failed(self._sheet, "", error)
+        finally:
+            seconds = clock.monotonic() - began
+            self._run.summaries.setdefault(self._sheet.name, f"{self._summary}, {seconds:.1f} s")
+
+    def _pages(self) -> Pages:
+        sheet = self._sheet
+        while (now := self._workers.started()) is None:  # a vendor without a login fails here, each stream alike
+            yield []
+        contexts, complete = yield from self._partitions()
+        calendar = sheet.calendar(now.date()) if sheet.windows else None
+        shaping = Shaping(sheet, calendar, Snapshots(self._state, sheet.counters, now) if sheet.counters else None)
+        progress = self._progress(now, calendar, [partition for partition, _ in contexts], complete=complete)
+        failed = False
+        found: list[tuple[str, Context]] = []
+        readings = ((unit, self._reading(unit, calendar)) for unit in progress.units(contexts))
+        for event in fanout.read(self._workers, readings, self._sent, attrgetter("partition")):
+            if event is None:
+                self._run.save()
+                yield []
+                continue
+            unit, reading, page = event.key, event.reading, event.page
             if page is None:
+                yield from self._judge(unit, reading)
                 progress.done(unit, reading)
                 if not reading.error:
                     reading.settle()
-                complete &= not reading.error or not stream.children
-            elif rows := self._shape(unit, reading, page):
+                failed |= bool(reading.error)
+                self._count(unit, reading)
+            elif rows := self._shape(shaping, unit, reading, page):
                 found += self._children_of(rows, unit)
                 yield rows
                 self.emitted += len(rows)
             if page and not reading.error:
                 progress.page(unit, page)
-            self._save()
+            self._run.save()
         progress.end()
         self._refuse_nothing_everywhere(len(contexts))
-        self._listed(found, complete=complete)
-        if isinstance(stream.paging, Execution) and not self._failed:
+        self._listed(found, shaping.names, complete=complete and not failed)
+        if isinstance(self._sheet.paging, Execution) and not failed:
             Executions(self._state).clear()
-        self._save()
+        self._run.save()
 
     @property
-    def summary(self) -> str:
+    def _summary(self) -> str:
         """How much was emitted of what the vendor said there is, and what it took."""
-        of = f" of {self.expected}" if self.expected is not None else ""
-        gone = f", {self.vanished} vanished" if self.vanished else ""
+        of = f" of {self._expected}" if self._expected is not None else ""
+        gone = f", {self._vanished} vanished" if self._vanished else ""
         return f"{self.emitted}{of} rows, {self._sent.count} requests{gone}"
 
-    def _events(self, units: Iterator[Unit]) -> Iterator[tuple[Unit, Reading, Page | None]]:
-        """Yield pages and ends of readings; write the state in between, count, and report failures."""
-        for event in fanout.read(self._workers, ((unit, self._reading(unit)) for unit in units), self._sent):
-            if event.key is None or event.reading is None:
-                self._save()
-                continue
-            unit, reading = event.key, event.reading
-            if event.page is None:
-                self.missing += reading.vanished
-            if event.page is None and self._is_gone(unit, reading.error):
-                reading.error, reading.vanished = None, True
-            yield unit, reading, event.page
-            if event.page is None:
-                self._count(unit, reading)
+    def _judge(self, unit: Unit, reading: Reading) -> Pages:
+        """Find out whether a reading failed, or only its partition is gone."""
+        self._missing += reading.vanished
+        if (yield from self._is_gone(unit, reading.error)):
+            reading.error, reading.vanished = None, True
 
     def _count(self, unit: Unit, reading: Reading) -> None:
-        self._tap.failures.asked(self._stream.name, _where(unit))
+        self._run.failures.asked(self._sheet.name, self._where(unit))
         if reading.expected is not None:
-            self.expected = (self.expected or 0) + reading.expected
+            self._expected = (self._expected or 0) + reading.expected
         if reading.vanished:
-            self.vanished += 1
-            self._stream.logger.info("%s has vanished since it was listed; nothing to read", _where(unit))
+            self._vanished += 1
+            self._sheet.logger.info("%s has vanished since it was listed; nothing to read", self._where(unit))
         if reading.error:
-            self._failed = True
-            self._tap.failed(self._stream, _where(unit), reading.error)
+            self._run.failed(self._sheet, self._where(unit), reading.error)
 
-    def _shape(self, unit: Unit, reading: Reading, page: Page) -> list[Row]:
+    def _shape(self, shaping: Shaping, unit: Unit, reading: Reading, page: Page) -> list[Row]:
         """Return the rows of a page; if they are unreadable, that is the failure of their reading."""
         try:
-            self._names.update(str(row.get("id")) for row in page.rows if self._stream.only)
-            return self._shaping.shape(page, unit, self._snapshots)
+            return shaping.shape(page, unit)
         except (ReadError, KeyError, TypeError, ValueError) as error:
+            what = f": {plain(str(error))}" if isinstance(error, KeyError) else ""
             told = isinstance(error, ReadError)
-            reading.refuse(error if told else PagingError(f"unreadable rows ({type(error).__name__})"))
+            reading.refuse(error if told else PagingError(f"unreadable rows ({type(error).__name__}{what})"))
             return []
+
+    def _where(self, unit: Unit) -> str:
+        parts = [f"{name}={plain(value)}" for name, value in unit.context.items()]
+        if unit.window and self._sheet.bookmarked:
+            parts.append(f"{unit.window.start}/{unit.window.end}")
+        return " ".join(parts)
 
     # Partitions
 
-    def _contexts(self) -> tuple[Contexts, bool]:
+    def _partitions(self) -> Generator[list[Row], None, tuple[Sequence[tuple[str, Context]], bool]]:
         """Return the partitions, in the order of their ids, and whether these are all."""
-        kind = self._stream.parent
-        if kind is None:
-            return [("", {})], True
-        parent = self._tap.stream_of(kind)
-        if kind not in self._tap.listed:
-            parent.list_children()
-        contexts, complete = self._tap.listed[kind]
-        if not complete:
-            self._tap.failed(self._stream, "", ReadError(f"{parent.name} could not be listed completely, see there"))
-        return contexts, complete
+        parent = self._sheet.parent
+        if parent is None:
+            return (("", {}),), True
+        while parent not in self._run.listed:
+            yield []
+        listing = self._run.listed[parent]
+        if not listing.complete:
+            what = f"{parent.name} could not be listed completely, see there"
+            self._run.failed(self._sheet, "", ReadError(what))
+        return listing.contexts, listing.complete
 
-    def _children_of(self, rows: list[Row], unit: Unit) -> Contexts:
-        stream = self._stream
-        field, values = stream.barren
-        found: Contexts = []
-        for row in rows if stream.children else ():
+    def _children_of(self, rows: list[Row], unit: Unit) -> list[tuple[str, Context]]:
+        sheet = self._sheet
+        field, values = sheet.barren
+        found: list[tuple[str, Context]] = []
+        for row in rows if sheet.children else ():
+            own = {name: str(row[field]) for name, field in sheet.children.items()}
             if field and row.get(field) in values:
-                stream.logger.info("%s is %s; its children are not asked for", row.get("id"), row.get(field))
+                sheet.logger.info("%s is %s; its children are not asked for", context_key(own), row.get(field))
                 continue
-            context = {**unit.context, **{name: str(row[own]) for name, own in stream.children.items()}}
-            found.append((context_key(context), context))
+            found.append((context_key(own), {**unit.context, **own}))
         return found
 
-    def _listed(self, found: Contexts, *, complete: bool) -> None:
-        stream = self._stream
-        chosen = stream.config.get(stream.only, []) if stream.only and complete else []
-        listed = {partition for partition, _ in found}
-        alike = {name.casefold(): name for name in self._names}
-        for absent in sorted(set(chosen) - listed):
+    def _listed(self, found: list[tuple[str, Context]], names: Collection[str], *, complete: bool) -> None:
+        sheet = self._sheet
+        chosen = sheet.config.get(sheet.only, []) if sheet.only and complete else []
+        alike = {name.casefold(): name for name in names}
+        for absent in sorted(set(chosen) - {partition for partition, _ in found}):
             hint = f"; {alike[absent.casefold()]} is" if absent.casefold() in alike else ""
-            stream.logger.warning("%s: %s is not listed by the vendor%s", stream.only, absent, hint)
-        if stream.children:
-            self._tap.listed[type(stream)] = (sorted(found, key=itemgetter(0)), complete)
+            sheet.logger.warning("%s: %s is not listed by the vendor%s", sheet.only, absent, hint)
+        self._run.listed[type(sheet)] = Listing(tuple(sorted(found, key=itemgetter(0))), complete)
 
-    def _is_gone(self, unit: Unit, error: Exception | None) -> bool:
+    def _is_gone(self, unit: Unit, error: Exception | None) -> Generator[list[Row], None, bool]:
         """Return whether an error only means that the ancestor of a partition is no longer listed."""
-        if not isinstance(error, RequestError) or error.status not in self._stream.ambiguous:
+        if not isinstance(error, RequestError) or error.status not in self._sheet.ambiguous:
             return False
-        *_, ancestor = self._stream.ancestors()
-        listed = self._tap.listed_again(ancestor)
+        *_, ancestor = self._sheet.ancestors()
+        again = self._run.listed_again.get(ancestor)
+        if again is None:
+            again = self._run.listed_again[ancestor] = Run()
+            for _ in Extraction(ancestor(self._sheet.config), again, self._workers, {}).pages():
+                yield []
+        while ancestor not in again.listed:
+            yield []
+        listing = again.listed[ancestor]
         field = next(iter(ancestor.children))
-        return listed is not None and unit.context[field] not in listed
+        return listing.complete and all(context[field] != unit.context[field] for _, context in listing.contexts)
 
     def _refuse_nothing_everywhere(self, partitions: int) -> None:
         """Fail when nothing was found below any parent, where that cannot be: no access looks like no data."""
-        if self._stream.inhabited and self.missing == partitions > 0:
+        if self._sheet.inhabited and self._missing == partitions > 0:
             what = f"HTTP 404 below each of the {partitions} that were listed, so nothing could be read"
             advice = "the credentials lack a role there, or the service is not part of them"
-            self._tap.failed(self._stream, "", ReadError(f"{what}: {advice}"))
+            self._run.failed(self._sheet, "", ReadError(f"{what}: {advice}"))
 
     # Readings
 
-    def _reading(self, unit: Unit) -> Reading:
-        stream, paging = self._stream, self._stream.paging
-        request = stream.request(unit)
+    def _reading(self, unit: Unit, calendar: Calendar | None) -> Reading:
+        sheet, paging = self._sheet, self._sheet.paging
+        request = sheet.request(unit)
         request = replace(request, path=fill(request.path, unit))
         if isinstance(paging, OffsetPages):
-            end = stream.config.get("end_date") if paging.order else None
+            end = sheet.config.get("end_date") if paging.order else None
             return paging.read(request, unit.start, instant(end) if end else None)
         if not isinstance(paging, Execution):
             return paging.read(request)
-        mark = fingerprint(stream.connection.host.url, request)
-
+        connection = self._workers.connection
+        mark = fingerprint(connection.host.url, request)
         executions = Executions(self._state)
-        window = unit.window
-        final = window is not None and stream.calendar.is_final(window.end - timedelta(days=1))
+        final = bool(calendar and unit.window and calendar.is_final(unit.window.end - timedelta(days=1)))
 
         def journal(submitted: Submitted | None) -> None:
             if submitted:
                 executions.keep(replace(submitted, fingerprint=mark, final=final))
-                self._tap.write_state_soon()
+                self._run.hurry()
             else:
                 executions.drop(mark)
 
-        resume = executions.find(mark, stream.connection.now())
-        return paging.read(request, fill(paging.results, unit), stream.connection.clock, journal, resume)
+        resume = executions.find(mark, connection.now())
+        return paging.read(request, fill(paging.results, unit), connection.clock, journal, resume)
 
-    # State
-
-    def _save(self) -> None:
-        """Write the state if a line is due; in BATCH mode the SDK does, when the files are there."""
-        if not self._stream.config.get("batch_config"):
-            self._tap.write_state()
-
-    def _progress(self, listed: list[str], *, complete: bool) -> FullTable:
-        stream, config = self._stream, self._stream.config
-        now = self._workers.started()
-        if isinstance(stream.paging, Execution):
+    def _progress(self, now: datetime, calendar: Calendar | None, listed: list[str], *, complete: bool) -> FullTable:
+        sheet, config = self._sheet, self._sheet.config
+        if isinstance(sheet.paging, Execution):
             Executions(self._state).forget_old(now)
-        if stream.counters:
-            self._snapshots = Snapshots(self._state, stream.counters, now)
-            return FullTable()
-        if not stream.windows and not stream.lookback:
-            return FullTable()
-        identity = [*stream.parent.children][-1] if stream.parent else None
-        query = " ".join(_words(config[setting]) for setting in stream.query)
-        key = str(type(stream).replication_key)  # a catalog may have taken it from the stream
-        bookmarks = Bookmarks(self._state, key, identity, query)
-        if stream.windows:
-            date_time = schema.load(stream.name)["properties"][key].get("format") == "date-time"
-            return Windowed(bookmarks, stream.calendar, now, with_time=date_time, listed=listed, complete=complete)
+        if not sheet.bookmarked:
+            return FullTable(calendar.last if calendar else None)
+        identity = [*sheet.parent.children][-1] if sheet.parent else None
+        query = " ".join(_words(config[setting]) for setting in sheet.query)
+        bookmarks = Bookmarks(self._state, sheet.replication_key, identity, query)
+        if calendar:
+            date_time = sheet.schema["properties"][sheet.replication_key].get("format") == "date-time"
+            return Windowed(bookmarks, calendar, now, with_time=date_time, listed=listed, complete=complete)
         bounds = [instant(config[name]) if name in config else None for name in ("start_date", "end_date")]
-        lookback = timedelta(minutes=config[stream.lookback])
+        lookback = timedelta(minutes=config[sheet.lookback])
         return Ordered(bookmarks, now, lookback, *bounds, listed=listed, complete=complete)
 
 
@@ -250,13 +255,6 @@ def fill(path: str, unit: Unit) -> str:
     for name, value in unit.context.items():
         path = path.replace(f"{{{name}}}", quote(value, safe=""))
     return path
-
-
-def _where(unit: Unit) -> str:
-    parts = [f"{name}={plain(value)}" for name, value in unit.context.items()]
-    if unit.window:
-        parts.append(f"{unit.window.start}/{unit.window.end}")
-    return " ".join(parts)
 
 
 def _words(setting: str | list[str]) -> str:

@@ -6,10 +6,9 @@ One class for each kind of stream: everything every time, rows in an order, wind
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
 
+from tap_usage.reading.sheet import Context, Unit
 from tap_usage.reading.state import Bookmarks
 from tap_usage.reading.windows import Calendar, Window
 from tap_usage.rest.errors import ContradictionError
@@ -19,32 +18,20 @@ from tap_usage.times import day_of, instant, midnight, shifted, utc_text
 STAYS_FRESH = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """What one reading is for.
+class FullTable:
+    """Everything, every time.
 
-    Attributes:
-        partition: its id, "" in a stream without partitions.
-        context: context fields, for the path and the rows.
-        window: the days it covers, if it covers days.
-        start: value of the order to read from, None for everything.
-        last: no further unit of this partition comes.
+    Args:
+        window: what a vendor is asked for that only knows windows.
     """
 
-    partition: str = ""
-    context: dict[str, str] = field(default_factory=dict)
-    window: Window | None = None
-    start: str | None = None
-    last: bool = True
+    def __init__(self, window: Window | None = None) -> None:
+        self._window = window
 
-
-class FullTable:
-    """Everything, every time."""
-
-    def units(self, contexts: Iterable[tuple[str, dict[str, str]]]) -> Iterator[Unit]:
+    def units(self, contexts: Iterable[tuple[str, Context]]) -> Iterator[Unit]:
         """Yield what to read for `(id, context)` pairs."""
         for partition, context in contexts:
-            yield Unit(partition, context)
+            yield Unit(partition, context, self._window)
 
     def page(self, unit: Unit, page: Page) -> None:
         """All rows of a page were written."""
@@ -64,9 +51,10 @@ class Bookmarked(FullTable):
     """
 
     def __init__(self, bookmarks: Bookmarks) -> None:
+        super().__init__()
         self._bookmarks = bookmarks
 
-    def units(self, contexts: Iterable[tuple[str, dict[str, str]]]) -> Iterator[Unit]:
+    def units(self, contexts: Iterable[tuple[str, Context]]) -> Iterator[Unit]:
         for partition, context in sorted(contexts, key=lambda pair: (self._bookmarks.start(pair[0]) or "", pair[0])):
             if not self._bookmarks.was_read(partition):
                 yield from self._units_of(partition, context)
@@ -74,7 +62,7 @@ class Bookmarked(FullTable):
     def end(self) -> None:
         self._bookmarks.complete()
 
-    def _units_of(self, partition: str, context: dict[str, str]) -> Iterator[Unit]:
+    def _units_of(self, partition: str, context: Context) -> Iterator[Unit]:
         raise NotImplementedError
 
 
@@ -123,7 +111,7 @@ class Ordered(Bookmarked):
         elif not reading.error and not reading.vanished:
             self._bookmarks.finish(unit.partition, mark)
 
-    def _units_of(self, partition: str, context: dict[str, str]) -> Iterator[Unit]:
+    def _units_of(self, partition: str, context: Context) -> Iterator[Unit]:
         bookmark = self._before[partition] = self._bookmarks.start(partition)
         start = shifted(instant(bookmark), -self._lookback) if bookmark else self._start_date
         yield Unit(partition, context, start=utc_text(start) if start else None)
@@ -155,20 +143,26 @@ class Windowed(Bookmarked):
         self._calendar = calendar
         self._with_time = with_time
         self._broken: set[str] = set()
+        self._ended: dict[str, date] = {}
         began = bookmarks.interrupted
         go_on = began is not None and began.date() == now.date()
         bookmarks.begin(self._text(calendar.end), now, listed, complete=complete, go_on=go_on)
 
+    def page(self, unit: Unit, page: Page) -> None:
+        ended = self._calendar.by(page.date.date()).natural_end
+        self._ended[unit.partition] = min(ended, self._ended.get(unit.partition, ended))
+
     def done(self, unit: Unit, reading: Reading) -> None:
+        ended = self._ended.pop(unit.partition, self._calendar.end)
         if reading.error or reading.vanished:
             self._broken.add(unit.partition)
         elif unit.window and unit.partition not in self._broken:
-            value = self._text(unit.window.end)
+            value = self._text(min(unit.window.end, ended))
             (self._bookmarks.finish if unit.last else self._bookmarks.progress)(unit.partition, value)
         if unit.last:
             self._broken.discard(unit.partition)
 
-    def _units_of(self, partition: str, context: dict[str, str]) -> Iterator[Unit]:
+    def _units_of(self, partition: str, context: Context) -> Iterator[Unit]:
         bookmark = self._bookmarks.start(partition)
         windows = list(self._calendar.windows(day_of(bookmark) if bookmark else None))
         if bookmark and not windows:
@@ -181,6 +175,6 @@ class Windowed(Bookmarked):
         return midnight(day) if self._with_time else day.isoformat()
 
 
-def context_key(context: dict[str, Any]) -> str:
+def context_key(context: Context) -> str:
     """Return the id of a partition: the last of its context fields."""
-    return next(reversed(context.values()), "") if context else ""
+    return list(context.values())[-1] if context else ""

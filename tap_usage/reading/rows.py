@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -21,6 +22,14 @@ def blank_to_null(rows: Iterable[Row], fields: Iterable[str]) -> None:
         for field in fields:
             if row.get(field) == "":
                 row[field] = None
+
+
+def read_numbers(rows: Iterable[Row], fields: Iterable[str]) -> None:
+    """Turn numbers that came as text into numbers, and `""` into None; other texts stay."""
+    for row in rows:
+        for field in fields:
+            if isinstance(came := row.get(field), str):
+                row[field] = _number(came)
 
 
 def leave_out(rows: Iterable[Row], fields: Iterable[str]) -> None:
@@ -48,6 +57,12 @@ def add_usage_keys(rows: Iterable[Row], fields: Iterable[str], times: Collection
         occurrences[dimensions] += 1
         digest = hashlib.blake2b(dimensions + b"#%d" % occurrences[dimensions], digest_size=16)
         row["usage_key"] = digest.hexdigest()
+
+
+def _number(text: str) -> int | float | str | None:
+    with contextlib.suppress(msgspec.DecodeError):
+        return msgspec.json.decode(text, type=int | float)
+    return text or None
 
 
 @lru_cache(maxsize=1024)

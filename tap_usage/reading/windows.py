@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 UNITS = ("day", "week", "month", "year")
@@ -62,6 +62,10 @@ class Calendar:
     open_end: bool
     start_date: date | None
     end_date: date | None
+
+    def by(self, day: date) -> Calendar:
+        """Return the calendar of an answer that was given on a day: what was not over then is not final."""
+        return self if day >= self.today else replace(self, today=day)
 
     @property
     def natural_end(self) -> date:

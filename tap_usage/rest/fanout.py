@@ -1,31 +1,29 @@
-"""Many readings side by side: requests in worker threads, everything else in the main thread, pages in order.
+"""Many readings side by side: requests in worker threads, everything else in one thread, pages in order.
 
-The workers only send requests. The main thread asks the readings what may be sent, feeds them the answers, and gives
-their pages in the order of the readings, so that bookmarks move in that order only. Readings ahead of the one that is
-being given are limited, and so are the bytes that wait: memory stays bounded when the target or a query is slow, and
-what the vendor has ready waits there. What the first reading cannot go on without is outside of these limits, so that
-they never stop what everything else waits for.
+The workers only send requests. The thread of control asks the readings what may be sent, feeds them the answers, and
+gives their pages in the order of the readings. Readings ahead of the one that is being given are limited, and so are
+the bytes that wait: memory stays bounded when the target or a query is slow, and what the vendor has ready waits there.
+What the first reading cannot go on without is outside of these limits, so that they never stop what everything else
+waits for. One that gives nothing for a minute is late: those behind it go on, except where they are of its group.
 """
 
 from __future__ import annotations
 
-import contextlib
-import heapq
-import itertools
-import queue
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Generic, TypeVar
 
 from tap_usage.rest.connection import Answer
 from tap_usage.rest.errors import ReadError
-from tap_usage.rest.memory import Memory
+from tap_usage.rest.memory import Share
 from tap_usage.rest.paging import PAGE_BYTES, Ask, Page, Reading
-from tap_usage.rest.workers import TICK_SECONDS, Run, Sent, Workers
+from tap_usage.rest.workers import Sent, Workers
 
 READINGS_PER_WORKER = 4
+LATE_SECONDS = 60.0
+NOTHING = -1
 
 Key = TypeVar("Key")
 
@@ -39,36 +37,42 @@ class Event(Generic[Key]):
     """What happened next.
 
     Attributes:
-        key: whose reading it is; None for a tick, which comes when there was nothing to give for a second.
-        page: rows of that reading, or None when it is over (see its `error`).
+        key: whose reading it is.
+        reading: the reading.
+        page: rows of it, or None when it is over (see its `error`).
     """
 
-    key: Key | None
-    reading: Reading | None = None
+    key: Key
+    reading: Reading
     page: Page | None = None
 
 
 def read(
-    workers: Workers, readings: Iterable[tuple[Key, Reading]], sent: Sent | None = None
-) -> Generator[Event[Key], None, None]:
+    workers: Workers,
+    readings: Iterable[tuple[Key, Reading]],
+    sent: Sent | None = None,
+    group: Callable[[Key], Hashable] = id,
+) -> Iterator[Event[Key] | None]:
     """Read all readings, as many side by side as the connection allows, and give what comes in their order.
 
     Args:
         workers: of one vendor.
         readings: whose they are, and what reads.
         sent: counts their requests.
+        group: what has to be given in order, however late the first of it is.
 
     Yields:
-        The pages of each reading, then one event without a page when it is over; ticks in between.
-
-    Raises:
-        Stopped: when the run is being ended.
+        The pages of each reading, then one event without a page when it is over; None when there is nothing to give
+        before the loop has turned.
     """
-    run = Run()
+    fanout = _Fanout(workers, iter(readings), sent or Sent(), group)
+    workers.sources.append(fanout)
     try:
-        yield from _Pass(workers, iter(readings), run, sent or Sent()).events()
+        yield from fanout.events()
     finally:
-        run.abandoned = True
+        fanout.gone = True
+        workers.sources.remove(fanout)
+        fanout.release()
 
 
 @dataclass(slots=True, eq=False)
@@ -81,6 +85,8 @@ class _Begun(Generic[Key]):
         due: its requests for which there is no room yet.
         polls: it is one that waits for the vendor.
         held: bytes it was handed and has not given.
+        silent_since: when it last gave something, or became the first; None for one that is read ahead.
+        idle: it had nothing to send: as long as `Memory.freed` is this, or for `NOTHING` until something happens to it.
     """
 
     key: Key
@@ -90,26 +96,32 @@ class _Begun(Generic[Key]):
     due: deque[Ask] = field(default_factory=deque)
     polls: bool = False
     held: int = 0
+    silent_since: float | None = None
+    idle: int | None = None
 
 
-class _Pass(Generic[Key]):
-    def __init__(self, workers: Workers, readings: Iterator[tuple[Key, Reading]], run: Run, sent: Sent) -> None:
+class _Fanout(Generic[Key]):
+    def __init__(
+        self,
+        workers: Workers,
+        readings: Iterator[tuple[Key, Reading]],
+        sent: Sent,
+        group: Callable[[Key], Hashable],
+    ) -> None:
+        self.gone = False
         self._workers = workers
-        self._clock = workers.connection.clock
         self._most = workers.connection.max_concurrency
         self._readings = readings
-        self._run = run
         self._sent = sent
-        self._memory = Memory()
+        self._group = group
+        self._share = Share(workers.loop.memory)
         self._active: deque[_Begun[Key]] = deque()
-        self._later: list[tuple[float, int, Ask, _Begun[Key]]] = []
-        self._numbers = itertools.count()
+        self._polling = 0
+        self._held = 0
         self._more = True
-        self._told = self._clock.monotonic()
 
-    def events(self) -> Iterator[Event[Key]]:
+    def events(self) -> Iterator[Event[Key] | None]:
         while True:
-            self._clock.check()
             while self._more and self._has_room():
                 if (following := next(self._readings, None)) is None:
                     self._more = False
@@ -117,108 +129,114 @@ class _Pass(Generic[Key]):
                     self._active.append(_Begun(*following))
             if not self._active:
                 return
-            self._drain()
-            self._dispatch()
-            event = self._next_event()
-            if event is None:
-                self._receive()
-                if self._clock.monotonic() - self._told < TICK_SECONDS:
-                    continue
-                event = Event(None)
-            self._told = self._clock.monotonic()
-            yield event
+            givers = self._givers()
+            self._workers.dispatch()
+            yield next(filter(None, map(self._event, givers)), None)
 
-    def _next_event(self) -> Event[Key] | None:
-        first = self._active[0]
-        if first.reading.pages:
-            page = first.reading.pages.popleft()
-            self._hold(first, -page.size)
-            return Event(first.key, first.reading, page)
-        if first.reading.finished:
-            self._active.popleft()
-            self._hold(first, -first.held)
-            return Event(first.key, first.reading)
-        return None
+    def release(self) -> None:
+        """Give all memory back."""
+        self._share.release()
 
     def _has_room(self) -> bool:
-        """One reading more than requests may be in flight; those that wait for the vendor do not count."""
-        busy = sum(not begun.polls for begun in self._active)
-        return busy <= self._most and len(self._active) < self._most * READINGS_PER_WORKER
+        """One reading more than requests may be in flight; those that wait for the vendor or are held do not count."""
+        ahead = len(self._active) - self._held
+        return ahead - self._polling <= self._most and ahead < self._most * READINGS_PER_WORKER
 
-    @property
-    def _is_free(self) -> bool:
-        return self._run.in_flight < self._most
-
-    def _dispatch(self) -> None:
-        """Send what the first reading cannot go on without, and what there is room for."""
-        now = self._clock.monotonic()
-        while self._later and self._later[0][0] <= now:
-            *_, ask, begun = heapq.heappop(self._later)
-            begun.put_off -= 1
-            begun.due.append(ask)
+    def _givers(self) -> list[_Begun[Key]]:
+        """Return the first reading, and as long as that is late the first one behind it of another group, and so on."""
+        now = self._workers.loop.clock.monotonic()
+        givers: list[_Begun[Key]] = []
+        late: set[Hashable] = set()
         for begun in self._active:
-            while self._is_free and self._send_one(begun):
-                pass
-            if not self._is_free:
-                return
+            if late and self._group(begun.key) in late:
+                continue
+            givers.append(begun)
+            if begun.silent_since is None:
+                begun.silent_since = now
+                begun.idle = None
+            if now - begun.silent_since < LATE_SECONDS:
+                break
+            late.add(self._group(begun.key))
+        held = sum(self._group(begun.key) in late for begun in self._active) if late else 0
+        self._held = min(held, len(late) * self._most * READINGS_PER_WORKER)
+        return givers
 
-    def _send_one(self, begun: _Begun[Key]) -> bool:
+    def _event(self, begun: _Begun[Key]) -> Event[Key] | None:
+        """Return what a reading has to give."""
+        if begun.reading.pages:
+            page = begun.reading.pages.popleft()
+            self._hold(begun, -page.size)
+            begun.silent_since = self._workers.loop.clock.monotonic()
+            begun.idle = None
+            return Event(begun.key, begun.reading, page)
+        if begun.reading.finished:
+            self._active.remove(begun)
+            self._polling -= begun.polls
+            self._hold(begun, -begun.held)
+            return Event(begun.key, begun.reading)
+        return None
+
+    def send_one(self) -> bool:
+        """Send what the first reading cannot go on without, or what there is room for."""
+        freed = self._share.memory.freed
+        return any(self._send(begun) for begun in self._active if begun.idle is None or NOTHING < begun.idle < freed)
+
+    def _send(self, begun: _Begun[Key]) -> bool:
         """Send one request if there is one to send. Nothing will ever come of a reading that has none left: end it."""
-        reading, first, ask = begun.reading, begun is self._active[0], None
+        reading, first = begun.reading, begun.silent_since is not None
+        begun.idle = NOTHING
         if reading.finished:
             return False
         if not begun.due and (needed := reading.next_ask()):
             self._put_off(needed, begun)
         if begun.due:
-            if first or self._memory.has_room(begun.due[0].weight, first=False):
-                ask = begun.due.popleft()
-                self._submit(ask, begun, 0 if first else ask.weight)
-        elif not (begun.sent or begun.put_off or reading.pages):
+            if not first and not self._share.has_room(begun.due[0].weight, first=False):
+                begun.idle = self._share.memory.freed
+                return False
+            ask = begun.due.popleft()
+            self._submit(ask, begun, 0 if first else self._share.size(ask.weight))
+            return True
+        if not (begun.sent or begun.put_off or reading.pages):
             reading.error = StalledError("the reading came to a stop before its end: a defect of the tap, report it")
             reading.finished = True
-        elif self._memory.has_room(PAGE_BYTES, first=first) and (ask := reading.ask_ahead()):
-            self._submit(ask, begun, ask.weight)
-        return ask is not None
+            return False
+        if not self._share.has_room(PAGE_BYTES, first=first):
+            begun.idle = self._share.memory.freed
+            return False
+        if further := reading.ask_ahead():
+            self._submit(further, begun, self._share.size(further.weight))
+        return further is not None
 
     def _put_off(self, ask: Ask, begun: _Begun[Key]) -> None:
         """Put a request off until its time comes."""
         if ask.delay > 0:
+            self._polling += not begun.polls
             begun.polls = True
             begun.put_off += 1
-            heapq.heappush(self._later, (self._clock.monotonic() + ask.delay, next(self._numbers), ask, begun))
+            self._workers.loop.later(ask.delay, partial(self._fall_due, ask, begun))
         else:
             begun.due.append(ask)
 
-    def _submit(self, ask: Ask, begun: _Begun[Key], weight: int) -> None:
+    def _fall_due(self, ask: Ask, begun: _Begun[Key]) -> None:
+        begun.put_off -= 1
+        begun.due.append(ask)
+        begun.idle = None
+
+    def _submit(self, ask: Ask, begun: _Begun[Key], expected: int) -> None:
         begun.sent += 1
+        begun.idle = None
+        self._share.take(expected)
         request = replace(ask.request, sent=self._sent.add)
-        owner = ask, begun, self._memory.expect(weight)
-        self._workers.submit(partial(self._workers.connection.send, request), owner, self._run)
+        self._workers.submit(partial(self._workers.connection.send, request), self, (ask, begun, expected))
 
-    def _receive(self) -> None:
-        """Wait for an answer and hand it to its reading, at most until a request is due or a second has passed."""
-        seconds = TICK_SECONDS
-        if self._later:
-            seconds = max(0.0, min(self._later[0][0] - self._clock.monotonic(), TICK_SECONDS))
-        if not self._run.in_flight:
-            self._clock.wait(seconds)
-        elif answer := self._clock.receive(self._run.answers, seconds):
-            self._hand_over(*answer)
-
-    def _drain(self) -> None:
-        """Hand over what has arrived, so that workers never wait for the target."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._hand_over(*self._run.answers.get_nowait())
-
-    def _hand_over(self, owner: tuple[Ask, _Begun[Key], int], outcome: Answer | BaseException) -> None:
-        ask, begun, expected = owner
+    def receive(self, what: tuple[Ask, _Begun[Key], int], outcome: Answer | Exception) -> None:
+        """Hand an answer to its reading."""
+        ask, begun, expected = what
         reading = begun.reading
         begun.sent -= 1
-        self._run.in_flight -= 1
-        self._memory.came(expected)
-        if not isinstance(outcome, Answer | Exception):
-            raise outcome
+        begun.idle = None
+        if expected:
+            self._share.take(-expected)
         if reading.finished:
             return
         try:
@@ -231,10 +249,10 @@ class _Pass(Generic[Key]):
             reading.finished = True
         if isinstance(outcome, Answer) and reading.held:
             self._hold(begun, outcome.size)
-            self._memory.learn(outcome.size)
+            self._share.learn(outcome.size)
 
     def _hold(self, begun: _Begun[Key], size: int) -> None:
         """Count what a reading holds; what it threw away is only known when it holds nothing."""
         held = begun.held + size if begun.reading.held else 0
-        self._memory.held += held - begun.held
+        self._share.take(held - begun.held)
         begun.held = held

@@ -4,13 +4,34 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, cast
+from functools import partial
+from typing import Any, Protocol
 
 from tap_usage.rest.connection import Connection
+from tap_usage.rest.loop import Loop
 
-TICK_SECONDS = 1.0
+
+class Receiver(Protocol):
+    """Who waits for outcomes.
+
+    Attributes:
+        gone: nobody waits any more: what was not sent yet need not be.
+    """
+
+    gone: bool
+
+    def receive(self, what: Any, outcome: Any) -> None:  # noqa: ANN401 - handed back as it came
+        """Take what a task returned or raised; called in the thread of control."""
+
+
+class Source(Protocol):
+    """Who has requests to send."""
+
+    def send_one(self) -> bool:
+        """Submit one request; return whether there was one."""
 
 
 class Sent:
@@ -26,56 +47,72 @@ class Sent:
             self.count += 1
 
 
-class Run:
-    """One pass over tasks: its queue of answers and its count of tasks in flight."""
-
+class _Beginning:
     def __init__(self) -> None:
-        self.answers: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
-        self.in_flight = 0
-        self.abandoned = False
+        self.gone = False
+        self.outcome: datetime | Exception | None = None
+
+    def receive(self, what: Any, outcome: Any) -> None:  # noqa: ANN401, ARG002 - there is only one
+        self.outcome = outcome
 
 
 class Workers:
-    """Daemon threads that send requests of one connection. Started when first needed, ended by `close`."""
+    """Daemon threads that send requests of one connection. Started when first needed, ended by `close`.
 
-    def __init__(self, connection: Connection) -> None:
+    Args:
+        connection: of the vendor.
+        loop: where outcomes are handed over.
+
+    Attributes:
+        in_flight: requests that were submitted and have not come back.
+        sources: whose requests are sent in turn.
+    """
+
+    def __init__(self, connection: Connection, loop: Loop) -> None:
         self.connection = connection
-        self._tasks: queue.SimpleQueue[tuple[Callable[[], Any], Any, Run] | None] = queue.SimpleQueue()
+        self.loop = loop
+        self.in_flight = 0
+        self.sources: deque[Source] = deque()
+        self._tasks: queue.SimpleQueue[tuple[Callable[[], Any], Receiver, Any] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self._beginning: Run | None = None
+        self._beginning: _Beginning | None = None
 
-    def begin(self) -> None:
-        """Have the vendor asked for a token and its time, without waiting: vendors may begin side by side."""
-        if self._beginning is None:
-            self._beginning = Run()
-            self.submit(self.connection.started, None, self._beginning)
-
-    def started(self) -> datetime:
-        """Return the vendor's clock when the run first asked; waiting for it can be stopped.
+    def started(self) -> datetime | None:
+        """Return the vendor's clock when the run first asked; None while it is not known.
 
         Raises:
-            RequestError: when not even a token can be had; the same one again where asking again is in vain.
+            RequestError: when not even a token can be had; the same one for all who ask.
             ClockError: when it is more than a day from that of this machine.
-            Stopped: when the run is being ended.
         """
-        self.begin()
-        run = cast("Run", self._beginning)
-        while (answer := self.connection.clock.receive(run.answers, TICK_SECONDS)) is None:
-            pass
-        self._beginning = None
-        _, outcome = answer
-        if isinstance(outcome, BaseException):
-            raise outcome
-        return cast("datetime", outcome)
+        if self._beginning is None:
+            self._beginning = _Beginning()
+            self.submit(self.connection.started, self._beginning)
+        if isinstance(self._beginning.outcome, Exception):
+            raise self._beginning.outcome
+        return self._beginning.outcome
 
-    def submit(self, task: Callable[[], Any], owner: Any, run: Run) -> None:  # noqa: ANN401 - handed back as it came
-        """Have a task done; what it returns or raises goes to the run's queue."""
-        run.in_flight += 1
-        if len(self._threads) < min(self.connection.max_concurrency, run.in_flight):
+    def dispatch(self) -> None:
+        """Send requests as long as there are some and the vendor may be asked, one from each source in turn."""
+        idle = 0
+        while idle < len(self.sources) and self.in_flight < self.connection.max_concurrency:
+            idle = 0 if self.sources[0].send_one() else idle + 1
+            self.sources.rotate(-1)
+
+    def submit(self, task: Callable[[], Any], receiver: Receiver, what: Any = None) -> None:  # noqa: ANN401
+        """Have a task done.
+
+        Args:
+            task: what is done.
+            receiver: gets what it returns or raises.
+            what: handed back with it.
+        """
+        self.in_flight += 1
+        self.loop.awaited += 1
+        if len(self._threads) < min(self.connection.max_concurrency, self.in_flight):
             thread = threading.Thread(target=self._work, name=f"{self.connection.host.name}-worker", daemon=True)
             self._threads.append(thread)
             thread.start()
-        self._tasks.put((task, owner, run))
+        self._tasks.put((task, receiver, what))
 
     def close(self, seconds: float = 1.0) -> None:
         """End the threads; one that hangs in a slow answer dies with the process."""
@@ -88,12 +125,23 @@ class Workers:
 
     def _work(self) -> None:
         while (queued := self._tasks.get()) is not None:
-            task, owner, run = queued
-            if run.abandoned:
-                continue
+            self.loop.put(self._done(*queued))
+            del queued  # an answer may be large, and the next task may be long in coming
+
+    def _done(self, task: Callable[[], Any], receiver: Receiver, what: Any) -> Callable[[], None]:  # noqa: ANN401
+        """Do a task and return how its outcome is handed over."""
+        outcome: Any = None
+        if not receiver.gone:
             try:
                 outcome = task()
-            except BaseException as error:  # noqa: BLE001 - judged in the main thread
+            except BaseException as error:  # noqa: BLE001 - judged in the thread of control
                 outcome = error
-            run.answers.put((owner, outcome))
-            del queued, task, owner, run, outcome  # an answer may be large, and the next task may be long in coming
+        return partial(self._deliver, receiver, what, outcome)
+
+    def _deliver(self, receiver: Receiver, what: Any, outcome: Any) -> None:  # noqa: ANN401 - handed back as it came
+        self.in_flight -= 1
+        self.loop.awaited -= 1
+        if isinstance(outcome, BaseException) and not isinstance(outcome, Exception):
+            raise outcome
+        if not receiver.gone:
+            receiver.receive(what, outcome)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from singer_sdk import typing as th
 
-from tap_usage.reading.progress import Unit
+from tap_usage.reading.sheet import Config, Sheet, Windows
 from tap_usage.reading.snapshots import Counters
 from tap_usage.rest.auth import TokenRequest
-from tap_usage.rest.connection import Request
 from tap_usage.rest.errors import Rule, Verdict
 from tap_usage.rest.host import ErrorFields, Host
 from tap_usage.rest.paging import SinglePage
 from tap_usage.settings import Required, number, secret, text, whole
-from tap_usage.streams import UsageStream, Windows
 from tap_usage.vendors.vendor import Vendor
 
 LENGTHS = {"day": 10, "month": 7, "year": 4}
@@ -82,36 +81,32 @@ def host(config: Mapping[str, Any]) -> Host:
     )
 
 
-class Account(UsageStream):
-    """Both streams read `GET /api/v1/admin/usage`. https://kb.demandbase.com/hc/en-us/articles/7273870226075."""
-
-    path = "/api/v1/admin/usage"
-    windows = Windows(
-        field="date",
-        bucket="demandbase_period",
-        span="demandbase_window_periods",
-        lookback="demandbase_lookback_periods",
-        step="bucket",
-        open_end=True,
-        stamp="period_start",
-    )
-
-    def request(self, unit: Unit) -> Request:
-        """Ask for a window, or for the last period that is read; `end` is inclusive."""
-        window = unit.window or self.calendar.last
-        first, last = window.start, window.end - timedelta(days=1)
-        period = self.config["demandbase_period"]
-        return super().request(unit).with_params(period=period, start=self._text(first), end=self._text(last))
-
-    def _text(self, day: date) -> str:
-        return day.isoformat()[: LENGTHS[self.config["demandbase_period"]]]
+def between(start: date, end: date, config: Config) -> dict[str, str]:
+    """Return the query of a window; its `end` is inclusive, and days are cut to the period."""
+    period = config["demandbase_period"]
+    first, last = (day.isoformat()[: LENGTHS[period]] for day in (start, end - timedelta(days=1)))
+    return {"period": period, "start": first, "end": last}
 
 
-class ApiUsage(Account):
-    """Transactions per API and period."""
+PERIODS = Windows(
+    field="date",
+    bucket="demandbase_period",
+    span="demandbase_window_periods",
+    lookback="demandbase_lookback_periods",
+    params=between,
+    step="bucket",
+    open_end=True,
+    stamp="period_start",
+)
+
+
+class ApiUsage(Sheet):
+    """Transactions per API and period. https://kb.demandbase.com/hc/en-us/articles/7273870226075."""
 
     name = "demandbase_api_usage"
+    path = "/api/v1/admin/usage"
     paging = SinglePage(rows="usageForAccount", envelope=ENVELOPE)
+    windows = PERIODS
     primary_keys = ("usage_key",)
     replication_key = "period_start"
     envelope = ("accountId", "accountName")
@@ -121,11 +116,13 @@ class ApiUsage(Account):
     query = ("demandbase_period",)
 
 
-class Credits(Account):
-    """Credits of the current allocation period."""
+class Credits(Sheet):
+    """Credits of the current allocation period, in the answer of the same endpoint for its last period."""
 
     name = "demandbase_credits"
+    path = ApiUsage.path
     paging = SinglePage(rows="creditsForAccount", envelope=ENVELOPE, most=1)
+    windows = replace(PERIODS, field="", stamp="")
     primary_keys = ("accountId", "observed_on")
     envelope = ("accountId", "accountName")
     counters = Counters("accountId", ("consumedCredits",))

@@ -7,11 +7,11 @@ from typing import Any
 
 from singer_sdk import typing as th
 
+from tap_usage.reading.sheet import Sheet
 from tap_usage.rest.auth import TokenRequest
 from tap_usage.rest.host import ErrorFields, Host
 from tap_usage.rest.offsets import OffsetPages, Order
 from tap_usage.settings import Required, number, secret, text, texts, whole
-from tap_usage.streams import UsageStream
 from tap_usage.vendors.vendor import Vendor
 
 SETTINGS = th.PropertiesList(
@@ -60,7 +60,7 @@ PAGES = OffsetPages(
 TUNING = {"size": "elasticpath_page_size", "max_offset": "elasticpath_max_offset"}
 
 
-class Promotions(UsageStream):
+class Promotions(Sheet):
     """Rule promotions. https://elasticpath.dev/docs/api/promotions-builder/get-rule-promotions."""
 
     name = "elasticpath_promotions"
@@ -73,7 +73,7 @@ class Promotions(UsageStream):
     promised = ("name", "enabled")
 
 
-class PromotionUsages(UsageStream):
+class PromotionUsages(Sheet):
     """Usages of a promotion. https://elasticpath.dev/docs/api/promotions-builder/get-rule-promotion-usages."""
 
     name = "elasticpath_promotion_usages"

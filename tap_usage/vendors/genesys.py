@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, ClassVar
 
 from singer_sdk import typing as th
 
-from tap_usage.reading.progress import Unit
+from tap_usage.reading.sheet import Config, Setting, Sheet, Windows
 from tap_usage.rest.auth import TokenRequest
-from tap_usage.rest.connection import Request
 from tap_usage.rest.errors import Rule, Verdict
 from tap_usage.rest.host import Budget, ErrorFields, Host
 from tap_usage.rest.paging import NextLink
 from tap_usage.rest.polling import Execution
 from tap_usage.settings import Required, domain, number, secret, text, texts, whole
-from tap_usage.streams import UsageStream, Windows
 from tap_usage.times import midnight
 from tap_usage.vendors.vendor import Vendor
 
@@ -116,7 +115,7 @@ CLIENT_PERMISSION = "oauth:client:view or usage:client:view"
 CLIENT_RESULTS = "/api/v2/oauth/clients/{oauth_client_id}/usage/query/results/{execution_id}"
 
 
-class OAuthClients(UsageStream):
+class OAuthClients(Sheet):
     """OAuth clients of the organization. https://developer.genesys.cloud/authorization/platform-auth/."""
 
     name = "genesys_oauth_clients"
@@ -130,10 +129,9 @@ class OAuthClients(UsageStream):
     children = {"oauth_client_id": "id"}
 
 
-class Usage(UsageStream):
+class Usage(Sheet):
     """What the results of all queries share: dimensions that were not grouped by come as ""."""
 
-    group_by: ClassVar[str]
     primary_keys = ("usage_key",)
     blanks = ("clientName", *DIMENSIONS.values())
     promised = METRICS
@@ -144,29 +142,28 @@ class Usage(UsageStream):
     }
 
 
+def windows(group_by: str) -> Windows:
+    """Return how a query is asked for; times without an offset are not documented, so they carry Z."""
+
+    def query(start: date, end: date, config: Config) -> dict[str, Any]:
+        interval = f"{midnight(start)}/{midnight(end)}"
+        return {"interval": interval, "granularity": config["genesys_granularity"], "groupBy": config[group_by]}
+
+    return Windows("date", "genesys_granularity", "genesys_window_days", "genesys_lookback_days", json=query)
+
+
 class UsageQuery(Usage):
     """A query by windows of days. https://developer.genesys.cloud/blog/2021-01-04-API-Usage/."""
 
+    group_by: ClassVar[str]
     replication_key = "date"
     constants = {"granularity": "genesys_granularity"}
     promised = (*DIMENSIONS.values(), *METRICS)
-    windows = Windows(
-        field="date", bucket="genesys_granularity", span="genesys_window_days", lookback="genesys_lookback_days"
-    )
 
     def dimensions(self) -> tuple[str, ...]:
         """Return granularity, date, and what was grouped by."""
         grouped = sorted(DIMENSIONS[name] for name in self.config[self.group_by])
-        return (*(self.parent.children if self.parent else ()), "granularity", "date", *grouped)
-
-    def request(self, unit: Unit) -> Request:
-        """Submit the query of a window; times without an offset are not documented, so they carry Z."""
-        if unit.window is None:
-            raise ValueError(unit)
-        interval = f"{midnight(unit.window.start)}/{midnight(unit.window.end)}"
-        granularity, group_by = self.config["genesys_granularity"], self.config[self.group_by]
-        body = {"interval": interval, "granularity": granularity, "groupBy": group_by}
-        return Request(super().request(unit).path, "POST", json=body)
+        return (*self.context_fields(), "granularity", "date", *grouped)
 
 
 class OrganizationUsage(UsageQuery):
@@ -176,6 +173,7 @@ class OrganizationUsage(UsageQuery):
     path = "/api/v2/usage/query"
     paging = execution("/api/v2/usage/query/{execution_id}/results")
     group_by = "genesys_group_by"
+    windows = windows(group_by)
     permission = "oauth:client:view or usage:organization:view"
     query = ("genesys_granularity", "genesys_group_by")
 
@@ -188,6 +186,7 @@ class ClientUsage(UsageQuery):
     paging = execution(CLIENT_RESULTS, vanishing=True)
     parent = OAuthClients
     group_by = "genesys_client_group_by"
+    windows = windows(group_by)
     permission = CLIENT_PERMISSION
     query = ("genesys_granularity", "genesys_client_group_by")
 
@@ -203,10 +202,7 @@ class ClientUsageSummary(Usage):
     observed = True
     constants = {"days": "genesys_summary_days"}
     key_fields = ("oauth_client_id", "days", "observed_on", "date", *DIMENSIONS.values())
-
-    def request(self, unit: Unit) -> Request:
-        """Start the summary."""
-        return super().request(unit).with_params(days=self.config["genesys_summary_days"])
+    params = {"days": Setting("genesys_summary_days")}
 
 
 VENDOR = Vendor(

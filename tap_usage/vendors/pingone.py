@@ -7,12 +7,12 @@ from typing import Any
 
 from singer_sdk import typing as th
 
+from tap_usage.reading.sheet import Sheet
 from tap_usage.reading.snapshots import Counters
 from tap_usage.rest.auth import TokenRequest
 from tap_usage.rest.host import ErrorFields, Host
 from tap_usage.rest.paging import NextLink, SinglePage
 from tap_usage.settings import Required, number, secret, text, texts
-from tap_usage.streams import UsageStream
 from tap_usage.vendors.vendor import Vendor
 
 COUNTERS = ("issued", "accepted", "updated", "revoked", "errors")
@@ -65,7 +65,7 @@ def pages(rows: str) -> NextLink:
     return NextLink(f"_embedded.{rows}", "_links.next.href", envelope=("_embedded", "_links", "size"), vanishing=True)
 
 
-class Environments(UsageStream):
+class Environments(Sheet):
     """Environments the credentials can see. https://developer.pingidentity.com/pingone-api/platform/environments.html."""
 
     name = "pingone_environments"
@@ -79,7 +79,7 @@ class Environments(UsageStream):
     promised = ("name", "type", "region", "organization", "createdAt", "updatedAt")
 
 
-class InAnEnvironment(UsageStream):
+class InAnEnvironment(Sheet):
     """What is inside an environment: when that is gone, the answer may be 400, 401 or 403."""
 
     ambiguous = (400, 401, 403)

@@ -8,9 +8,10 @@ from typing import Any
 
 from singer_sdk import typing as th
 
+from tap_usage.reading.check import check
+from tap_usage.reading.sheet import Sheet
 from tap_usage.rest.host import Host
-from tap_usage.settings import Required
-from tap_usage.streams import UsageStream
+from tap_usage.settings import COMMON, Required, schema
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,19 @@ class Vendor:
         required: prefix and required settings.
         settings: all its settings.
         host: makes the connection's data sheet of the settings.
-        streams: its streams, parents before their children.
+        streams: the sheets of its streams, parents before their children.
+
+    Raises:
+        SheetError: when a sheet speaks of what does not exist.
     """
 
     required: Required
     settings: th.PropertiesList
     host: Callable[[Mapping[str, Any]], Host]
-    streams: tuple[type[UsageStream], ...]
+    streams: tuple[type[Sheet], ...]
+
+    def __post_init__(self) -> None:
+        """Refuse sheets that cannot be true."""
+        known = schema([COMMON, self.settings])["properties"]
+        for sheet in self.streams:
+            check(sheet, known)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tap_usage.rest.workers import Workers
-from tests.rest.scripted import Script, Scripted
+from tests.rest.scripted import Script, Scripted, open_on
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def open_workers() -> Iterator[Callable[..., Workers]]:
     made: list[Workers] = []
 
     def make(script: Script = lambda _: {"items": []}, **options: Any) -> Workers:  # noqa: ANN401 - options
-        made.append(Workers(Scripted(script, **options)))
+        made.append(open_on(Scripted(script, **options)))
         return made[-1]
 
     yield make

@@ -15,14 +15,16 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from types import SimpleNamespace
 from typing import Any, cast
 
-from tap_usage.rest.connection import Request
-from tap_usage.rest.fanout import read
+from tap_usage.rest.connection import Connection, Request
+from tap_usage.rest.loop import Loop
 from tap_usage.rest.memory import MOST_BYTES
 from tap_usage.rest.paging import Page, Reading
-from tap_usage.rest.workers import Workers
-from tests.rest.scripted import POLL, Slow, patient
+from tap_usage.rest.workers import Receiver, Workers
+from tests.rest.scripted import POLL, Slow, given
 from tests.rest.store import Store, pages
 from tests.rest.virtual import Scales, VirtualClock, refusal
 
@@ -60,32 +62,39 @@ class EventClock(VirtualClock):
         event()
 
 
-class SlowWire:
-    """Stands for workers and connection: requests take virtual time, and are carried out at some moment of it.
+class SlowWire(Workers):
+    """Workers without threads: requests take virtual time, and are carried out at some moment of it.
 
     Attributes:
         most_sent: the most requests that were on their way together.
     """
 
-    def __init__(self, dice: random.Random, serve: Callable[[Request], Any], max_concurrency: int, slow: float) -> None:
-        self.clock = EventClock()
-        self.connection = self
-        self.max_concurrency = max_concurrency
+    def __init__(
+        self,
+        dice: random.Random,
+        serve: Callable[[Request], Any],
+        max_concurrency: int,
+        slow: float,
+        clock: EventClock | None = None,
+    ) -> None:
+        self.clock = clock or EventClock()
+        wire = SimpleNamespace(clock=self.clock, max_concurrency=max_concurrency, send=serve)
+        super().__init__(cast("Connection", wire), Loop(self.clock))
         self.most_sent = 0
-        self.send = serve
         self._dice = dice
         self._slow = slow
 
-    def submit(self, task: Callable[[], Any], owner: object, run: Any) -> None:  # noqa: ANN401 - the fan-out's own
-        run.in_flight += 1
-        self.most_sent = max(self.most_sent, run.in_flight)
+    def submit(self, task: Callable[[], Any], receiver: Receiver, what: Any = None) -> None:  # noqa: ANN401
+        self.in_flight += 1
+        self.loop.awaited += 1
+        self.most_sent = max(self.most_sent, self.in_flight)
         dice = self._dice
         seconds = dice.uniform(0.1, 0.4) * (dice.choice([10, 100]) if dice.random() < self._slow else 1)
         after = seconds * dice.choice([0.0, 1.0, dice.random()])
 
         def carry_out() -> None:
             outcome = task()
-            self.clock.later(seconds - after, lambda: run.answers.put((owner, outcome)))
+            self.clock.later(seconds - after, lambda: self.loop.put(partial(self._deliver, receiver, what, outcome)))
 
         self.clock.later(after, carry_out)
 
@@ -205,9 +214,9 @@ def run(seed: int, tally: Tally) -> None:
     readings += [(None, poll) for poll in polls]
     dice.shuffle(readings)
     began = wire.clock.at
-    for event in patient(read(cast("Workers", wire), enumerate(reading for _, reading in readings))):
+    for event in given(wire, enumerate(reading for _, reading in readings)):
         held = max(held, scales.weight)
-        partition, _ = readings[event.key or 0]
+        partition, _ = readings[event.key]
         if event.page:
             wire.clock.wait(idle * dice.random())
         if partition and event.page:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
+from tap_usage.rest import fanout
 from tap_usage.rest.auth import TokenRequest
 from tap_usage.rest.clock import Clock
 from tap_usage.rest.connection import Answer, Connection, Request
-from tap_usage.rest.fanout import Event, read
+from tap_usage.rest.fanout import Event
 from tap_usage.rest.host import Host
+from tap_usage.rest.loop import Loop
 from tap_usage.rest.paging import Ask, Page, Reading, SinglePage
-from tap_usage.rest.workers import Workers
+from tap_usage.rest.workers import Sent, Workers
 from tests.rest.virtual import NOW, answer
 from tests.running import ImpatientClock
 
@@ -57,7 +60,7 @@ def scripted(workers: Workers) -> Scripted:
     return workers.connection
 
 
-PATIENCE = 500
+PATIENCE = 10_000
 POLL = "/poll"
 ONE = SinglePage(rows="items")
 
@@ -75,18 +78,43 @@ def told(event: Event[Any]) -> tuple[Any, Any]:
     return event.key, [row["id"] for row in event.page.rows] if event.page else None
 
 
-def everything(workers: Workers, readings: Iterator[tuple[int, Reading]]) -> list[tuple[Any, Any]]:
-    return [told(event) for event in patient(read(workers, readings))]
+def open_on(connection: Connection) -> Workers:
+    return Workers(connection, Loop(connection.clock))
 
 
-def patient(events: Iterator[Event[int]]) -> Iterator[Event[int]]:
-    """Leave out ticks; fail when nothing else comes any more."""
-    ticks = 0
-    for event in events:
-        ticks = ticks + 1 if event.key is None else 0
-        assert ticks < PATIENCE, "the run stands still"
-        if event.key is not None:
+def read(
+    workers: Workers,
+    readings: Iterable[tuple[int, Reading]],
+    sent: Sent | None = None,
+    group: Callable[[int], Hashable] = id,
+) -> Iterator[Event[int] | None]:
+    """Read as a task of the loop does: give what comes, and None for each time that the loop waits."""
+    events = fanout.read(workers, readings, sent, group)
+    with contextlib.closing(events):
+        for event in events:
             yield event
+            if event is None:
+                workers.loop.wait()
+            workers.loop.turn()
+
+
+def given(
+    workers: Workers,
+    readings: Iterable[tuple[int, Reading]],
+    sent: Sent | None = None,
+    group: Callable[[int], Hashable] = id,
+) -> Iterator[Event[int]]:
+    """Read to the end; fail when nothing else comes any more."""
+    waits = 0
+    for event in read(workers, readings, sent, group):
+        waits = 0 if event else waits + 1
+        assert waits < PATIENCE, "the run stands still"
+        if event:
+            yield event
+
+
+def everything(workers: Workers, readings: Iterable[tuple[int, Reading]]) -> list[tuple[Any, Any]]:
+    return [told(event) for event in given(workers, readings)]
 
 
 class Slow(Reading):

@@ -6,18 +6,18 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from tap_usage.rest.connection import Answer, Request
-from tap_usage.rest.fanout import READINGS_PER_WORKER, Event, read
-from tap_usage.rest.memory import MOST_BYTES, OTHERS_BYTES
+from tap_usage.rest.fanout import READINGS_PER_WORKER, Event
+from tap_usage.rest.memory import AHEAD_BYTES, MOST_BYTES
 from tap_usage.rest.paging import Ask, Page, Reading
 from tap_usage.rest.workers import Workers
 from tests.rest.offsets_model import EventClock, SlowWire
 from tests.rest.play import COMPLETE, RUNNING, SPEC, SUBMIT, submitted
-from tests.rest.scripted import ONE, POLL, Slow, everything, patient, scripted
+from tests.rest.scripted import ONE, POLL, Slow, everything, given, scripted
 from tests.rest.store import Store, pages
 from tests.rest.virtual import NOW, Scales, answer
 
@@ -54,15 +54,16 @@ class Queries:
         read: numbers of those whose results were sent.
     """
 
-    def __init__(self, count: int, result_bytes: int, *, most: int = 8) -> None:
+    def __init__(
+        self, count: int, result_bytes: int, *, most: int = 8, group: Callable[[int], int] = lambda _: 0
+    ) -> None:
         self.scales = Scales()
         self.read: list[int] = []
         self.submissions = 0
         self._size = result_bytes
-        self.wire = SlowWire(random.Random(0), self._serve, most, slow=0.0)  # noqa: S311 - repeatable
-        self.wire.clock = Waiting()
+        self.wire = SlowWire(random.Random(0), self._serve, most, 0.0, Waiting())  # noqa: S311 - repeatable
         readings = ((number, self._reading(number)) for number in range(count))
-        self.events: Iterator[Event[int]] = patient(read(cast("Workers", self.wire), readings))
+        self.events: Iterator[Event[int]] = given(self.wire, readings, group=group)
 
     def _reading(self, number: int) -> Reading:
         submit = replace(SUBMIT, path=f"/query/{number}")
@@ -83,12 +84,12 @@ def test_what_is_ready_waits_at_the_vendor_until_there_is_room() -> None:
     queries = Queries(24, 5 * MIB)
     assert next(queries.events).key == 0
     assert queries.submissions == 24
-    assert 2 <= len(queries.read) - 1 <= 3
+    assert 1 <= len(queries.read) - 1 <= 3
     weights = [queries.scales.weight, *(queries.scales.weight for _ in queries.events)]
     assert sorted(queries.read) == list(range(24))
     # What was asked for before anybody knew how large it is, and what the first reading needed.
     assert max(weights) <= 4 * 5 * MIB
-    assert 2 * 5 * MIB <= max(weights[12:]) <= OTHERS_BYTES + 5 * MIB
+    assert 5 * MIB <= max(weights[12:]) <= AHEAD_BYTES + 5 * MIB
 
 
 def test_small_results_do_not_wait_for_a_query_that_runs() -> None:
@@ -97,10 +98,20 @@ def test_small_results_do_not_wait_for_a_query_that_runs() -> None:
     assert len(queries.read) == 24
 
 
-def test_one_query_that_runs_holds_back_only_what_is_beyond_four_per_worker() -> None:
+def test_one_query_that_runs_holds_back_of_its_group_only_what_is_beyond_eight_per_worker() -> None:
     queries = Queries(100, 1000, most=2)
     assert next(queries.events).key == 0
-    assert len(queries.read) == 2 * READINGS_PER_WORKER
+    assert len(queries.read) == 2 * 2 * READINGS_PER_WORKER
+
+
+@pytest.mark.parametrize("size", [1000, 5 * MIB])
+def test_a_query_that_runs_for_more_than_a_minute_holds_nobody_of_another_group(size: int) -> None:
+    queries = Queries(40, size, most=2, group=lambda number: number % 5)
+    given = [event.key for event in queries.events if not event.page]
+    held = [number for number in range(40) if number % 5 == 0]
+    others = [number for number in range(40) if number % 5]
+    assert given == [*others[: given.index(0)], *sorted([*held, *others[given.index(0) :]])]
+    assert len(others[: given.index(0)]) > 2 * READINGS_PER_WORKER
 
 
 def test_a_result_that_is_larger_than_all_that_may_wait_is_read_when_it_is_needed() -> None:
@@ -122,15 +133,15 @@ def test_bytes_wait_in_bounded_number_while_the_consumer_is_slow() -> None:
         return scales.answer(stores[request.path](request), size)
 
     wire = SlowWire(random.Random(0), serve, most, slow=0.0)  # noqa: S311 - repeatable
-    readings = ((path, pages(size=5).read(Request(path))) for path in stores)
+    readings = (pages(size=5).read(Request(path)) for path in stores)
     held = rows = 0
-    for event in read(cast("Workers", wire), readings):
+    for event in given(wire, enumerate(readings)):
         if event.page:
             wire.clock.wait(10)
             rows += len(event.page.rows)
         held = max(held, scales.weight)
     assert rows == 8 * 400
-    assert OTHERS_BYTES < held <= MOST_BYTES + 2 * size
+    assert AHEAD_BYTES < held <= MOST_BYTES + 2 * size
 
 
 @pytest.mark.parametrize("most", [1, 2, 5])
@@ -142,7 +153,7 @@ def test_what_the_first_reading_needs_is_sent_however_much_the_others_hold(most:
 
     wire = SlowWire(random.Random(0), serve, most, slow=0.0)  # noqa: S311 - repeatable
     readings: list[tuple[int, Reading]] = [(0, Slow(9)), (1, ONE.read(Request("/1"))), (2, Slow(1))]
-    ends = [event.key for event in patient(read(cast("Workers", wire), iter(readings))) if not event.page]
+    ends = [event.key for event in given(wire, iter(readings)) if not event.page]
     assert ends == [0, 1, 2]
 
 
@@ -168,7 +179,7 @@ def test_what_a_reading_threw_away_takes_no_room_for_ever() -> None:
 
     wire = SlowWire(random.Random(0), serve, 4, slow=0.0)  # noqa: S311 - repeatable
     readings: list[tuple[int, Reading]] = [(0, Wasteful(60, 1.0)), (1, Other(1, 30.0))]
-    assert {event.key for event in patient(read(cast("Workers", wire), iter(readings)))} == {0, 1}
+    assert {event.key for event in given(wire, iter(readings))} == {0, 1}
     assert 1030 <= max(sent) <= 1032
 
 

@@ -16,9 +16,9 @@ from tap_usage.rest.errors import RequestError
 from tap_usage.rest.host import Host
 from tap_usage.rest.patience import UNREACHED_SECONDS, UNREACHED_TRIES, Patience
 from tap_usage.rest.transport import Transport
-from tap_usage.rest.workers import Workers
 from tests.rest.faults import GOOD, ROWS
 from tests.rest.loopback import TOKEN, Heard, Loopback, Reply, connect, free_port, in_turn, reply
+from tests.rest.scripted import open_on
 from tests.rest.test_transport import PROXIES
 from tests.rest.virtual import VirtualClock, refusal
 from tests.running import ImpatientClock
@@ -233,19 +233,21 @@ def test_vendors_begin_side_by_side() -> None:
         return reply(TOKEN)
 
     with Loopback(token=token) as server:
-        workers = [Workers(connect(server.origin)) for _ in range(3)]
+        workers = [open_on(connect(server.origin)) for _ in range(3)]
         for each in workers:
-            each.begin()
-            each.begin()
+            assert each.started() is None
         for each in workers:
-            assert each.started() == each.started()
+            while each.started() is None:
+                each.loop.wait()
+            assert each.started() is each.started()
             each.close()
     assert len(server.tokens) == 3
 
 
 def test_a_vendor_that_cannot_begin_fails_where_it_is_waited_for_each_time_the_same() -> None:
-    workers = Workers(closed())
-    workers.begin()
+    workers = open_on(closed())
+    assert workers.started() is None
+    workers.loop.wait()
     found = []
     for _ in range(3):
         with pytest.raises(RequestError) as caught:

@@ -1,0 +1,251 @@
+"""A stream as a data sheet: what a vendor says about one endpoint. A sheet that cannot be true is refused when made."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cached_property
+from inspect import get_annotations
+from typing import Any, ClassVar
+
+from tap_usage import schema
+from tap_usage.reading.failures import Subject
+from tap_usage.reading.snapshots import Counters
+from tap_usage.reading.windows import UNITS, Calendar, Window
+from tap_usage.rest.offsets import OffsetPages
+from tap_usage.rest.paging import NextLink, SinglePage
+from tap_usage.rest.polling import Execution
+from tap_usage.rest.request import Request
+from tap_usage.times import instant
+
+Config = Mapping[str, Any]
+Context = Mapping[str, str]
+Ask = Callable[[date, date, Config], Mapping[str, Any]]
+"""What asks for the days from one to before another, by the settings."""
+
+ADDED = ("usage_key", "observed_on", "observed_at", "is_final")
+
+
+class SheetError(Exception):
+    """A data sheet says what cannot be true. The text is a line for its author."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The value of a setting, among constant parameters."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Windows:
+    """How a stream's time is cut into windows.
+
+    Attributes:
+        field: field of the row that holds its date, in whatever form; "" where rows have none.
+        bucket: what one row is about (day, week, month, year), or the setting that tells it.
+        span: setting with the size of a window.
+        lookback: setting with what is read again.
+        params, json: how a window is asked for: makes query parameters, or a body that is posted.
+        step: "day", or "bucket": the unit of span and lookback.
+        open_end: the current bucket is read too.
+        stamp: field to add with the first day of the row's bucket.
+    """
+
+    field: str
+    bucket: str
+    span: str
+    lookback: str
+    params: Ask | None = None
+    json: Ask | None = None
+    step: str = "day"
+    open_end: bool = False
+    stamp: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What one reading is for.
+
+    Attributes:
+        partition: its id, "" in a stream without partitions.
+        context: context fields, for the path and the rows.
+        window: the days it covers, if it covers days.
+        start: value of the order to read from, None for everything.
+        last: no further unit of this partition comes.
+    """
+
+    partition: str
+    context: Context
+    window: Window | None = None
+    start: str | None = None
+    last: bool = True
+
+
+class Sheet:
+    """One endpoint of a vendor.
+
+    A subclass says `name path paging primary_keys replication_key`, then what deviates. Made with the settings of a
+    run, it answers what follows from both.
+
+    Args:
+        config: all settings, with their defaults.
+
+    Attributes:
+        name: of the stream: the vendor, an underscore, what the rows are.
+        path: below the vendor's URL, with `{field}` for fields of the context.
+        params: constant query parameters; a `Setting` stands for its value.
+        paging: how the answer goes on.
+        tuning: fields of `paging` that settings determine.
+        permission: what the credentials must be allowed to, for the line of a refusal.
+
+        primary_keys, replication_key: fields of the row.
+        key_fields: dimensions of `usage_key`, for rows without a key of their own.
+        envelope: fields of the answer that every row carries.
+        constants: field to add → setting.
+        blanks: fields in which the vendor writes "" for nothing.
+        numbers: fields in which the vendor writes numbers as text.
+        secrets: fields that never leave the tap.
+        promised: fields that the vendor sends in every row.
+
+        parent: the sheet whose rows are this one's partitions.
+        children: for a parent: context field → field of its rows.
+        barren: field and values of rows whose children are not asked for.
+        inhabited: below one parent at least there is something: 404 below all of them is a failure.
+        ambiguous: HTTP statuses with which the vendor may also mean that the parent is gone.
+        only: setting that lists the ids to read: values of the field in `children`.
+
+        windows: for streams that are read by days or periods.
+        lookback: setting with the minutes that are read again before a bookmark, for streams in an order.
+        query: settings on which history depends; when they change it is read again.
+        counters: for snapshots of cumulative counters.
+        observed: rows carry the day of the snapshot.
+
+    Raises:
+        SheetError: when a class says what a sheet does not know, or contradicts itself.
+    """
+
+    name: ClassVar[str] = ""
+    path: ClassVar[str] = ""
+    params: ClassVar[Mapping[str, Any]] = {}
+    paging: SinglePage | NextLink | OffsetPages | Execution
+    tuning: ClassVar[Mapping[str, str]] = {}
+    permission: ClassVar[str] = ""
+
+    primary_keys: ClassVar[tuple[str, ...]] = ()
+    replication_key: ClassVar[str] = ""
+    key_fields: ClassVar[tuple[str, ...]] = ()
+    envelope: ClassVar[tuple[str, ...]] = ()
+    constants: ClassVar[Mapping[str, str]] = {}
+    blanks: ClassVar[tuple[str, ...]] = ()
+    numbers: ClassVar[tuple[str, ...]] = ()
+    secrets: ClassVar[tuple[str, ...]] = ()
+    promised: ClassVar[tuple[str, ...]] = ()
+
+    parent: ClassVar[type[Sheet] | None] = None
+    children: ClassVar[Mapping[str, str]] = {}
+    barren: ClassVar[tuple[str, Collection[str]]] = ("", ())
+    inhabited: ClassVar[bool] = False
+    ambiguous: ClassVar[tuple[int, ...]] = ()
+    only: ClassVar[str] = ""
+
+    windows: ClassVar[Windows | None] = None
+    lookback: ClassVar[str] = ""
+    query: ClassVar[tuple[str, ...]] = ()
+    counters: ClassVar[Counters | None] = None
+    observed: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        """Refuse what a sheet cannot say."""
+        known = {name for kind in cls.__mro__ for name in get_annotations(kind)}
+        known |= {name for name in vars(Sheet) if not name.startswith("_")}
+        for name, value in vars(cls).items():
+            if not name.startswith("_") and name not in known:
+                raise SheetError(f"{cls.__name__}.{name}: no such attribute{meant(name, known)}")
+            if isinstance(value, str) and isinstance(getattr(Sheet, name, None), tuple):
+                raise SheetError(f"{cls.__name__}.{name}: a text where a tuple belongs; write ({value!r},)")
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.schema = schema.load(self.name)
+        self.logger = logging.getLogger(f"tap-usage.{self.name}")
+        self.paging = replace(self.paging, **{name: config[setting] for name, setting in self.tuning.items()})
+
+    def dimensions(self) -> tuple[str, ...]:
+        """Return the fields that make up `usage_key`."""
+        return self.key_fields
+
+    def request(self, unit: Unit) -> Request:
+        """Return the request that a unit begins with; placeholders in the path are filled by the caller."""
+        params = {name: self._value(value) for name, value in self.params.items()}
+        if not (self.windows and unit.window):
+            return Request(self.path, params=params)
+        bounds = unit.window.start, unit.window.end, self.config
+        if self.windows.json:
+            return Request(self.path, "POST", params, self.windows.json(*bounds))
+        return Request(self.path, params={**params, **(self.windows.params(*bounds) if self.windows.params else {})})
+
+    @property
+    def bookmarked(self) -> bool:
+        """Whether a bookmark tells what was read; snapshots and parents are read anew each time."""
+        return bool(self.replication_key) and not self.counters
+
+    @cached_property
+    def bucket(self) -> str:
+        """What one row is about."""
+        told = self.windows.bucket if self.windows else ""
+        return str(told if told in UNITS else self.config[told].lower())
+
+    def calendar(self, today: date) -> Calendar:
+        """Return how a run cuts time that begins on a day of the vendor's clock."""
+        assert self.windows  # noqa: S101 - for the type checker
+        windows, config = self.windows, self.config
+        bounds = {name: instant(config[name]).date() if name in config else None for name in ("start_date", "end_date")}
+        return Calendar(
+            bucket=self.bucket,
+            span=config[windows.span],
+            step=self.bucket if windows.step == "bucket" else windows.step,
+            lookback=config[windows.lookback],
+            today=today,
+            open_end=windows.open_end,
+            **bounds,
+        )
+
+    @property
+    def subject(self) -> Subject:
+        """What failures of this stream are about."""
+        vendor, _, kind = (self.parent or self).name.partition("_")
+        if self.windows or isinstance(self.paging, Execution):
+            kind = "queries"
+        return Subject(vendor, self.name, kind.replace("_", " "), self.permission)
+
+    @classmethod
+    def ancestors(cls) -> Iterator[type[Sheet]]:
+        """Yield the parent, its parent, and so on."""
+        kind = cls.parent
+        while kind:
+            yield kind
+            kind = kind.parent
+
+    @classmethod
+    def context_fields(cls) -> tuple[str, ...]:
+        """Return the fields of the context, from the first ancestor on."""
+        return tuple(name for kind in reversed(list(cls.ancestors())) for name in kind.children)
+
+    @classmethod
+    def identity(cls) -> tuple[str, ...]:
+        """Return the fields that the vendor sends and that tell rows apart; none where only their place does."""
+        added = {*ADDED, *cls.context_fields()}
+        return tuple(name for name in cls.primary_keys if name not in added)
+
+    def _value(self, value: Any) -> Any:  # noqa: ANN401 - query values
+        return self.config[value.name] if isinstance(value, Setting) else value
+
+
+def meant(name: str, known: Collection[str]) -> str:
+    """Return what may have been meant by a name that is not known."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean `{close[0]}`?" if close else ""
