@@ -13,7 +13,7 @@ misbehaves in every way they are known for when a test asks for it::
 
 from tap_usage.sandbox.faults import Fault
 from tap_usage.sandbox.log import Seen
-from tap_usage.sandbox.simulator import ORIGINS, Sandbox
+from tap_usage.sandbox.sandbox import ORIGINS, Sandbox
 from tap_usage.sandbox.wire import Request
 
 __all__ = ["ORIGINS", "Fault", "Request", "Sandbox", "Seen"]

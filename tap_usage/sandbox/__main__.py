@@ -6,7 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
-from tap_usage.sandbox.simulator import Sandbox
+from tap_usage.sandbox.sandbox import Sandbox
 
 
 def main(arguments: list[str] | None = None) -> int:

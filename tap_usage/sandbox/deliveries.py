@@ -57,7 +57,7 @@ def drip(_vendor: Vendor, answer: Answer, details: Json) -> None:
 
 def hold_back(vendor: Vendor, answer: Answer, details: Json) -> None:
     """Have the API refuse the token that was issued: for so many seconds of the sandbox's clock, or requests."""
-    if answer.status < 400:  # noqa: PLR2004  the class of the status
+    if answer.good:
         seconds = details.get("seconds", 0.0)
         vendor.tokens.hold_back(timedelta(seconds=seconds), details.get("requests", 0 if seconds else 1))
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import ClassVar
 from xml.sax.saxutils import escape
@@ -39,8 +40,6 @@ class Demandbase(Vendor):
     """
 
     name: ClassVar[str] = "demandbase"
-    client_id: ClassVar[str] = "sandbox-demandbase-client"
-    client_secret: ClassVar[str] = "sandbox-demandbase-secret"  # noqa: S105  fake on purpose
 
     def __init__(self, clock: Clock, seed: int) -> None:
         """Start without data."""
@@ -90,9 +89,9 @@ class Demandbase(Vendor):
     def error(self, request: Request, status: int, code: str = "", message: str = "") -> Answer:
         """Answer in InsideView's shape, as XML unless JSON is asked for."""
         body = {
-            "errorType": "ClientError" if status < 500 else "ServerError",  # noqa: PLR2004  the class of the status
+            "errorType": "ClientError" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "ServerError",
             "status": status,
-            "errorNumber": code or f"{status}-{101 if status == 400 else 1}",  # noqa: PLR2004
+            "errorNumber": code or f"{status}-{101 if status == HTTPStatus.BAD_REQUEST else 1}",
             "message": message or MESSAGES.get(status, "The request failed."),
             "diagnosticCode": "00000000-sandbox",
         }
@@ -163,7 +162,7 @@ def is_period(period: str, text: str) -> bool:
 
 def long_time(at: datetime) -> str:
     """Return a time as the token operation writes it, in English under any locale."""
-    return f"{WEEKDAYS[at.weekday()]}, {MONTHS[at.month - 1]} {at:%d, %Y %I:%M:%S} {'AM' if at.hour < 12 else 'PM'} GMT"  # noqa: PLR2004  noon
+    return f"{WEEKDAYS[at.weekday()]}, {MONTHS[at.month - 1]} {at:%d, %Y %I:%M:%S} {('AM', 'PM')[at.hour // 12]} GMT"
 
 
 def shaped(request: Request, root: str, body: Json, status: int = 200) -> Answer:

@@ -2,18 +2,16 @@
 
 import json
 import random
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 from urllib.parse import quote
 
 from tap_usage.sandbox.clock import Clock, instant, timestamp
 from tap_usage.sandbox.elasticpath_filter import PROMOTION_OPERATORS, USAGE_OPERATORS, conditions
 from tap_usage.sandbox.vendor import Tokens, Vendor
-from tap_usage.sandbox.wire import Answer, Json, RefusedError, Request, Route, form_fields, json_answer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tap_usage.sandbox.wire import Answer, Json, RefusedError, Request, Route, dice, form_fields, json_answer
 
 API = "elasticpath"
 SAMPLE_TEXT = (Path(__file__).parent / "samples" / "elasticpath_promotion_usages.json").read_bytes()
@@ -47,8 +45,6 @@ class ElasticPath(Vendor):
     """
 
     name: ClassVar[str] = "elasticpath"
-    client_id: ClassVar[str] = "sandbox-elasticpath-client"
-    client_secret: ClassVar[str] = "sandbox-elasticpath-secret"  # noqa: S105  fake on purpose
 
     def __init__(self, clock: Clock, seed: int) -> None:
         """Start without data."""
@@ -66,7 +62,7 @@ class ElasticPath(Vendor):
         self.hidden_until: dict[str, datetime] = {}
         self.growth: dict[str, float] = {}
         self._grown: dict[str, int] = {}
-        self._random = random.Random(self.seed)  # noqa: S311  made-up data that is the same every time
+        self._random = dice(self.seed)
 
     def add_promotion(self, promotion_id: str | None = None, **fields: object) -> str:
         """Add a promotion and return its id."""
@@ -247,7 +243,7 @@ class ElasticPath(Vendor):
         due = int((self.clock.now() - self.clock.started).total_seconds() // every)
         for number in range(self._grown.get(promotion_id, 0) + 1, due + 1):
             at = timestamp(self.clock.started + timedelta(seconds=number * every))
-            source = random.Random(f"{self.seed} {promotion_id} {number}")  # noqa: S311  the same in every run
+            source = dice(f"{self.seed} {promotion_id} {number}")
             self.usages[promotion_id].append(self._usage(source, at))
         self._grown[promotion_id] = max(due, self._grown.get(promotion_id, 0))
 

@@ -115,7 +115,7 @@ class Fault:
     def joins(self, operation: str, request: Request, answer: Answer) -> bool:
         """Tell whether the fault comes beside whatever made an answer, and count it."""
         only = self.details.get("only")
-        fits = only is None or (only == "failing") == (answer.status >= 400)  # noqa: PLR2004  the class of the status
+        fits = only is None or (only == "good") == answer.good
         return self.attends and fits and self.takes(operation, request)
 
     def stage(self) -> Json:

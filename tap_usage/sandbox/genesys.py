@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import ClassVar
 
 from tap_usage.sandbox.clock import Clock, instant, timestamp
+from tap_usage.sandbox.genesys_paging import CLIENTS, client_page
 from tap_usage.sandbox.genesys_usage import CLASSES, Ledger, Query, read_query
 from tap_usage.sandbox.vendor import MinuteWindow, Tokens, Vendor
 from tap_usage.sandbox.wire import (
@@ -22,7 +23,6 @@ from tap_usage.sandbox.wire import (
 
 API, LOGIN = "genesys api", "genesys login"
 ORGANIZATION = "77777777-0000-4000-8000-000000000001"
-CLIENTS = "/api/v2/oauth/clients"
 CODES = {
     400: "bad.request",
     401: "bad.credentials",
@@ -62,8 +62,6 @@ class Genesys(Vendor):
     """
 
     name: ClassVar[str] = "genesys"
-    client_id: ClassVar[str] = "sandbox-genesys-client"
-    client_secret: ClassVar[str] = "sandbox-genesys-secret"  # noqa: S105  fake on purpose
 
     def __init__(self, clock: Clock, seed: int) -> None:
         """Start without data."""
@@ -160,15 +158,8 @@ class Genesys(Vendor):
 
     def truth(self) -> dict[str, int]:
         """Count the rows of each collection."""
-        always = Query(
-            None,
-            datetime(2000, 1, 1, tzinfo=UTC),
-            self.clock.now(),
-            "Day",
-            ("OAuthClientId", "TemplateUri", "HttpMethod"),
-        )
+        rows = self.rows(None, "2000-01-01", self.clock.now().isoformat())
         listed = {client["id"] for client in self.clients}
-        rows = self.ledger.count(always)
         return {
             "clients": len(self.clients),
             "organization_usage": len(rows),
@@ -260,30 +251,7 @@ class Genesys(Vendor):
         return json_answer({"access_token": token, "token_type": "bearer", "expires_in": lifetime})
 
     def _list_clients(self, request: Request) -> Answer:
-        clients, size = self.listed(self.clients), self.client_page_size
-        pages = max(1, -(-len(clients) // size))
-        number = 1
-        if request.query:
-            number = int(request.query.get("pageNumber", "0")) if request.query.get("pageNumber", "").isdecimal() else 0
-            # The vendor declares no parameters: only what an own nextUri carries is good.
-            if request.query.get("pageSize") != str(size) or not 1 <= number <= pages:
-                raise RefusedError(400, "invalid.query.param.value")
-        link = f"{CLIENTS}?pageNumber={{}}&pageSize={size}".format
-        body: Json = {
-            "entities": clients[(number - 1) * size : number * size],
-            "pageSize": size,
-            "pageNumber": number,
-            "total": len(clients),
-            "pageCount": pages,
-            "firstUri": link(1),
-            "lastUri": link(pages),
-            "selfUri": link(number),
-        }
-        if number > 1:
-            body["previousUri"] = link(number - 1)
-        if number < pages:
-            body["nextUri"] = link(number + 1)
-        return json_answer(body)
+        return json_answer(client_page(self.listed(self.clients), self.client_page_size, request.query))
 
     def _client(self, request: Request) -> str | None:
         client_id = request.values.get("client_id")

@@ -50,8 +50,6 @@ class PingOne(Vendor):
     """
 
     name: ClassVar[str] = "pingone"
-    client_id: ClassVar[str] = "sandbox-pingone-client"
-    client_secret: ClassVar[str] = "sandbox-pingone-secret"  # noqa: S105  fake on purpose
 
     def __init__(self, clock: Clock, seed: int) -> None:
         """Start without data."""

@@ -10,10 +10,9 @@ from http import HTTPStatus
 from http.client import responses
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
-from typing import Any
 from urllib.parse import parse_qsl
 
-from tap_usage.sandbox.wire import Answer, Request
+from tap_usage.sandbox.wire import Answer, Request, Value
 
 PATIENCE_SECONDS = 0.5
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -81,14 +80,14 @@ class Listener(ThreadingHTTPServer):
             end(connection, socket.SHUT_RDWR)
             thread.join()
 
-    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  as the base class has it
+    def process_request(self, request: Value, client_address: Value) -> None:
         """Serve a connection in a thread that is known here, yet does not outlive a program that forgets to stop."""
         self._connections = {thread: open_ for thread, open_ in self._connections.items() if thread.is_alive()}
         thread = threading.Thread(target=self.process_request_thread, args=(request, client_address), daemon=True)
         self._connections[thread] = request
         thread.start()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  as the base class has it
+    def handle_error(self, request: Value, client_address: Value) -> None:
         """Print the traceback of a defect; a peer that hangs up is everyday business."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
@@ -110,7 +109,7 @@ class Connection(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name is the base class's
+    def log_message(self, *_: object) -> None:
         """Stay quiet."""
 
     def exchange(self) -> None:

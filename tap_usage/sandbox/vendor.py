@@ -1,14 +1,13 @@
 """What all simulated vendors have in common."""
 
 import math
-import random
 from abc import ABC, abstractmethod
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import ClassVar
 
 from tap_usage.sandbox.clock import Clock
-from tap_usage.sandbox.wire import Answer, Json, RefusedError, Request, Route
+from tap_usage.sandbox.wire import Answer, Json, RefusedError, Request, Route, dice
 
 MINUTE = timedelta(minutes=1)
 
@@ -88,8 +87,6 @@ class Vendor(ABC):
     """
 
     name: ClassVar[str]
-    client_id: ClassVar[str]
-    client_secret: ClassVar[str]
 
     def __init__(self, clock: Clock, seed: int, tokens: Tokens) -> None:
         """Start without data."""
@@ -99,6 +96,16 @@ class Vendor(ABC):
         self.origins: dict[str, str] = {}
         self.denied: set[str] = set()
         self.scene: Json = {}
+
+    @property
+    def client_id(self) -> str:
+        """The only client that gets tokens."""
+        return f"sandbox-{self.name}-client"
+
+    @property
+    def client_secret(self) -> str:
+        """The secret of that client, fake on purpose."""
+        return f"sandbox-{self.name}-secret"
 
     @abstractmethod
     def routes(self) -> tuple[Route, ...]:
@@ -131,7 +138,7 @@ class Vendor(ABC):
         if "ids" in absent:
             return [row for row in rows if row["id"] not in absent["ids"]]
         share, seed = absent.get("share", 1.0), absent.get("seed", self.seed)
-        return [row for row in rows if random.Random(f"{seed} {row['id']}").random() >= share]  # noqa: S311  made-up
+        return [row for row in rows if dice(f"{seed} {row['id']}").random() >= share]
 
     def token_of(self, request: Request) -> str:
         """Return the token that a request carries, or an empty text."""
@@ -162,6 +169,6 @@ class Vendor(ABC):
             names = ", ".join(sorted(unknown.union(request.repeated)))
             raise RefusedError(400, "", f"unknown or repeated query parameter: {names}")
 
-    def headers(self, request: Request, answer: Answer) -> dict[str, str]:  # noqa: ARG002  some vendors look at them
+    def headers(self, _request: Request, _answer: Answer, /) -> dict[str, str]:
         """Return the headers that the vendor puts on every answer."""
         return {}

@@ -3,13 +3,16 @@
 import base64
 import binascii
 import json
+import random
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-Json = dict[str, Any]
+Value = Any
+Json = dict[str, Value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,11 @@ class Answer:
     pause_seconds: float = 0.0
     reset: bool = False
     lost: bool = False
+
+    @property
+    def good(self) -> bool:
+        """Whether the status tells no error."""
+        return self.status < HTTPStatus.BAD_REQUEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,3 +152,8 @@ def basic_credentials(request: Request) -> tuple[str, str] | None:
 def noise(seed: int, *parts: object) -> int:
     """Return a number that looks random but is the same for the same parts, 0..2**32-1."""
     return zlib.crc32("|".join(map(str, parts)).encode(), seed)
+
+
+def dice(seed: int | str) -> random.Random:
+    """Return a source of made-up data that is the same for the same seed."""
+    return random.Random(seed)  # noqa: S311  no secret is made of it
