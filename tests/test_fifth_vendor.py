@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import PROJECT, environment, messages, written
-from tests.truth import STREAMS
+from tests.declared import EVERY_STREAM
 
 SHEET = '''
 """Acme: deliveries."""
@@ -127,7 +127,7 @@ def tap(folder: Path, *arguments: str) -> str:
 
 def test_discover_lists_the_streams_of_a_new_vendor_file(copied: Path) -> None:
     catalog = json.loads(tap(copied, "--discover"))
-    assert {entry["tap_stream_id"] for entry in catalog["streams"]} == {*STREAMS, "acme_deliveries"}
+    assert {entry["tap_stream_id"] for entry in catalog["streams"]} == {*EVERY_STREAM, "acme_deliveries"}
 
 
 def test_about_tells_of_its_settings(copied: Path) -> None:

@@ -6,81 +6,56 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import yaml
 
 from tap_usage import inputs, settings
-from tap_usage.sandbox import Sandbox
+from tap_usage.sandbox import ORIGINS, Sandbox
 from tap_usage.tap import TapUsage
 from tap_usage.vendors import VENDORS
+from tests import declared
 from tests.command import environment
+from tests.promised import STREAMS
+from tests.running import run
 
 ROOT = Path(__file__).parents[1]
 MELTANO_COMMAND = ROOT / ".venv-meltano" / "bin" / "meltano"
-Settings = dict[str, dict[str, Any]]
-
-
-def of_tap() -> Settings:
-    """The tap's own settings, without those the SDK adds to every tap."""
-    of_every_tap: dict[str, Any] = {"properties": {}}
-    TapUsage.append_builtin_config(of_every_tap)
-    properties = cast("Settings", TapUsage.config_jsonschema["properties"])
-    return {name: schema for name, schema in properties.items() if name not in of_every_tap["properties"]}
-
-
-TAP = of_tap()
 PROJECT: dict[str, Any] = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
 EXTRACTOR: dict[str, Any] = PROJECT["plugins"]["extractors"][0]
-MELTANO: Settings = {setting["name"]: setting for setting in EXTRACTOR["settings"]}
+MELTANO: dict[str, dict[str, Any]] = {setting["name"]: setting for setting in EXTRACTOR["settings"]}
 ENVIRONMENTS: dict[str, dict[str, Any]] = {environment["name"]: environment for environment in PROJECT["environments"]}
 SAMPLE: dict[str, Any] = json.loads((ROOT / "sample_config.json").read_text(encoding="utf-8"))
 
-every_setting = pytest.mark.parametrize("setting", TAP)
 
-
-def kind(schema: dict[str, Any]) -> str:
-    """The kind of setting that carries a schema's values through Meltano 4.4 unharmed."""
-    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    if "enum" in schema:
+def kind(setting: dict[str, Any]) -> str:
+    """The kind of setting that carries a setting's values through Meltano 4.4 unharmed."""
+    if declared.choices(setting):
         return "options"
-    if "number" in types or "array" in types:
-        return "string"
-    return cast("str", next(name for name in ("integer", "boolean", "string") if name in types))
+    return "string" if declared.kind(setting) in {"number", "array"} else declared.kind(setting)
 
 
-def test_meltano_knows_every_setting_of_the_tap_and_no_other() -> None:
-    assert sorted(setting["name"] for setting in EXTRACTOR["settings"]) == sorted(TAP)
+@pytest.mark.parametrize("vendor", declared.SETTINGS, ids=lambda vendor: vendor or "the tap")
+def test_meltano_knows_kind_default_choices_and_secrecy_of_each_setting(vendor: str) -> None:
+    settings_of_vendor = declared.SETTINGS[vendor]
+    assert not settings_of_vendor.keys() - MELTANO.keys()
+    for name, setting in settings_of_vendor.items():
+        said = MELTANO[name]
+        assert said["kind"] == kind(setting), name
+        assert said.get("value") == setting.get("default"), name
+        assert tuple(option["value"] for option in said.get("options", ())) == declared.choices(setting), name
+        assert said.get("sensitive", False) is setting.get("secret", False), name
 
 
-@every_setting
-def test_a_setting_has_a_kind_that_fits_its_type(setting: str) -> None:
-    assert MELTANO[setting]["kind"] == kind(TAP[setting])
+def test_meltano_knows_no_setting_twice_and_no_other() -> None:
+    names = [setting["name"] for setting in EXTRACTOR["settings"]]
+    assert len(names) == len(MELTANO)
+    assert not MELTANO.keys() - declared.EVERY_SETTING.keys()
 
 
-@every_setting
-def test_a_setting_has_the_default_of_the_tap(setting: str) -> None:
-    assert MELTANO[setting].get("value") == TAP[setting].get("default")
-
-
-@every_setting
-def test_a_setting_offers_the_choices_of_the_tap(setting: str) -> None:
-    offered = [option["value"] for option in MELTANO[setting].get("options", [])]
-    assert offered == [choice for choice in TAP[setting].get("enum", []) if choice is not None]
-
-
-@every_setting
-def test_a_setting_is_labelled_and_described(setting: str) -> None:
-    assert MELTANO[setting]["label"]
-    assert MELTANO[setting]["description"].endswith(".")
-
-
-def test_the_secrets_of_the_tap_are_sensitive_and_nothing_else_is() -> None:
-    secrets = {name for name, schema in TAP.items() if schema.get("secret")}
-    assert secrets == {name for name in TAP if name.endswith("_secret")}
-    assert secrets == {name for name, setting in MELTANO.items() if setting.get("sensitive")}
-    assert all(TAP[name]["writeOnly"] for name in secrets)
+def test_every_setting_is_labelled_and_described() -> None:
+    assert not [name for name, said in MELTANO.items() if not said["label"] or not said["description"].endswith(".")]
 
 
 def test_the_sandbox_environment_and_the_sample_config_are_the_same() -> None:
@@ -94,7 +69,14 @@ def test_the_sample_config_is_what_a_sandbox_prints() -> None:
         same = {name for name in SAMPLE if SAMPLE[name] == sandbox.config[name]}
     assert same == {name for name in SAMPLE if not name.endswith("_url")}
     ports = [SAMPLE[name].removeprefix("http://127.0.0.1:") for name in SAMPLE if name.endswith("_url")]
-    assert sorted(ports) == [str(port) for port in range(8970, 8977)]
+    assert sorted(ports) == [str(port) for port in range(8970, 8970 + len(ORIGINS))]
+
+
+def test_the_sample_config_works_against_a_sandbox() -> None:
+    with Sandbox() as sandbox:
+        urls = {name: value for name, value in sandbox.config.items() if name.endswith("_url")}
+        done = run({**SAMPLE, **urls})
+    assert (done.code, set(done.counts)) == (0, set(STREAMS))
 
 
 def test_a_run_without_a_chosen_environment_calls_no_vendor() -> None:

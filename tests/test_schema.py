@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tap_usage import schema
-from tests.truth import STREAMS
+from tests.declared import EVERY_STREAM
 
 
-@pytest.mark.parametrize("stream", STREAMS)
+@pytest.mark.parametrize("stream", EVERY_STREAM)
 def test_every_stream_has_a_schema(stream: str) -> None:
     loaded = schema.load(stream)
     assert loaded["properties"]
@@ -33,7 +33,7 @@ def test_a_stream_without_a_schema_is_an_error() -> None:
 
 
 def test_no_keyword_of_a_schema_has_the_name_of_a_field_that_the_sdk_could_mistake() -> None:
-    for stream in STREAMS:
+    for stream in EVERY_STREAM:
         loaded = schema.load(stream)
         clashing = set(loaded) & set(loaded["properties"])
         assert all("type" not in loaded[name] for name in clashing)

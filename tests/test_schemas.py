@@ -9,41 +9,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft7Validator
 
+from tests import declared, promised
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FOLDER = Path(__file__).parents[1] / "schemas"
-KEYS = {
-    "pingone_environments": ["id"],
-    "pingone_credential_types": ["id"],
-    "pingone_issuance_rules": ["id"],
-    "pingone_issuance_rule_usage_counts": ["issuance_rule_id", "observed_on"],
-    "genesys_oauth_clients": ["id"],
-    "genesys_organization_usage": ["usage_key"],
-    "genesys_client_usage": ["usage_key"],
-    "genesys_client_usage_summary": ["usage_key"],
-    "demandbase_api_usage": ["usage_key"],
-    "demandbase_credits": ["accountId", "observed_on"],
-    "elasticpath_promotions": ["id"],
-    "elasticpath_promotion_usages": ["id"],
-}
-ADDED = {
-    "pingone_credential_types": {"environment_id"},
-    "pingone_issuance_rules": {"environment_id", "credential_type_id"},
-    "pingone_issuance_rule_usage_counts": {
-        *("environment_id", "credential_type_id", "observed_at", "delta_since", "counter_reset"),
-        *(f"{counter}_delta" for counter in ("issued", "accepted", "updated", "revoked", "errors")),
-    },
-    "genesys_organization_usage": {"granularity", "is_final"},
-    "genesys_client_usage": {"oauth_client_id", "granularity", "is_final"},
-    "genesys_client_usage_summary": {"oauth_client_id", "days", "observed_on"},
-    "demandbase_api_usage": {"period_start", "is_final"},
-    "demandbase_credits": {"observed_at", "consumedCredits_delta", "delta_since", "counter_reset"},
-    "elasticpath_promotion_usages": {"promotion_id"},
-}
 
-every_stream = pytest.mark.parametrize("stream", KEYS)
+CATALOG = declared.catalog()
 Schema = dict[str, Any]
+
+every_stream = pytest.mark.parametrize("stream", CATALOG)
 
 
 def read(stream: str) -> Schema:
@@ -62,7 +38,7 @@ def below(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
 
 
 def test_there_is_one_file_per_stream_and_no_other_file() -> None:
-    assert sorted(path.name for path in FOLDER.iterdir()) == sorted(f"{stream}.json" for stream in KEYS)
+    assert sorted(path.name for path in FOLDER.iterdir()) == sorted(f"{stream}.json" for stream in CATALOG)
 
 
 @every_stream
@@ -77,9 +53,10 @@ def test_a_file_is_a_draft_7_schema_named_after_its_stream(stream: str) -> None:
 @every_stream
 def test_keys_are_required_and_alone_in_refusing_null(stream: str) -> None:
     schema = read(stream)
-    assert schema["required"] == KEYS[stream]
+    keys = CATALOG[stream]["key_properties"]
+    assert schema["required"] == keys
     not_null = [path for path, child in below(schema) if "null" not in child["type"]]
-    assert sorted(not_null) == sorted(f"/{key}" for key in KEYS[stream])
+    assert sorted(not_null) == sorted(f"/{key}" for key in keys)
 
 
 @every_stream
@@ -108,11 +85,11 @@ def test_files_are_flat_and_use_two_formats_only(stream: str) -> None:
         assert child.get("format") in {None, "date-time", "date"}, path
 
 
-@every_stream
+@pytest.mark.parametrize("stream", promised.STREAMS)
 def test_fields_that_the_tap_adds_say_so_and_nothing_else_does(stream: str) -> None:
     marked = {name for name, child in read(stream)["properties"].items() if "added by the tap" in child["description"]}
-    keys = {key for key in KEYS[stream] if key not in {"id", "accountId"}}
-    assert marked == ADDED.get(stream, set()) | keys
+    keys = set(promised.STREAMS[stream].keys) - {"id", "accountId"}
+    assert marked == promised.STREAMS[stream].added | keys
 
 
 def test_the_secret_of_an_oauth_client_has_no_place_in_its_schema() -> None:

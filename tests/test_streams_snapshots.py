@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tap_usage.sandbox import Sandbox
+from tests.promised import COUNTERS
 from tests.running import Run, run
-from tests.truth import COUNTERS, Row
+from tests.truth import Row
 
 COUNTS = "pingone_issuance_rule_usage_counts"
 CREDITS = "demandbase_credits"

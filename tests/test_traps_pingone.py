@@ -17,8 +17,9 @@ from tap_usage.vendors import VENDORS
 from tap_usage.vendors.pingone import host
 from tests.catalogs import discovered, entry_of, put, run_catalog
 from tests.clocks import shared_with
+from tests.promised import COUNTERS
 from tests.running import ImpatientTap, Run, run
-from tests.truth import COUNTERS, TRUTH, bare, counted
+from tests.truth import TRUTH, bare, counted
 
 ENVIRONMENTS = "pingone_environments"
 TYPES = "pingone_credential_types"

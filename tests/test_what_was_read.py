@@ -9,9 +9,10 @@ import pytest
 
 from tap_usage.sandbox import Sandbox
 from tap_usage.times import utc_text
+from tests.promised import COUNTERS
 from tests.running import Run, run
 from tests.state_model import merged
-from tests.truth import COUNTERS, client_usage, today
+from tests.truth import client_usage, today
 
 USAGES = "elasticpath_promotion_usages"
 CLIENT = "genesys_client_usage"

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from tap_usage.sandbox import Sandbox
+from tests import promised
 
 Row = dict[str, Any]
 
@@ -16,18 +17,18 @@ DEFAULT_DAYS = 90
 SUMMARY_DAYS = 7
 CLIENT_GROUPS = ("TemplateUri", "HttpMethod")
 BLANKS = ("clientId", "clientName", "organizationId", "userId", "templateUri", "httpMethod")
-COUNTERS = ("issued", "accepted", "updated", "revoked", "errors")
-SNAPSHOT = {"observed_at", "observed_on", "delta_since", "counter_reset"}
-ADDED: dict[str, set[str]] = {
+KEYS_OF_THE_TAP = {"usage_key", "observed_on"}
+IDS_OF_PARENTS = {"environment_id", "credential_type_id", "oauth_client_id", "promotion_id"}
+ON_THE_WIRE_ONLY = {
     "pingone_environments": {"_links"},
     "pingone_credential_types": {"_links"},
     "pingone_issuance_rules": {"_links", "environment"},
-    "pingone_issuance_rule_usage_counts": SNAPSHOT | {f"{counter}_delta" for counter in COUNTERS},
-    "genesys_organization_usage": {"usage_key", "is_final", "granularity"},
-    "genesys_client_usage": {"usage_key", "is_final", "granularity"},
-    "genesys_client_usage_summary": {"usage_key", "observed_on", "days"},
-    "demandbase_api_usage": {"usage_key", "is_final", "period_start", "accountId", "accountName", "period"},
-    "demandbase_credits": SNAPSHOT | {"consumedCredits_delta", "accountId", "accountName"},
+    "demandbase_api_usage": {"accountId", "accountName", "period"},
+    "demandbase_credits": {"accountId", "accountName"},
+}
+ADDED = {
+    name: (stream.added - IDS_OF_PARENTS) | (KEYS_OF_THE_TAP & set(stream.keys)) | ON_THE_WIRE_ONLY.get(name, set())
+    for name, stream in promised.STREAMS.items()
 }
 
 
@@ -116,13 +117,12 @@ TRUTH: dict[str, Callable[[Sandbox], list[Row]]] = {
     "elasticpath_promotions": lambda sandbox: list(sandbox.elasticpath.promotions),
     "elasticpath_promotion_usages": promotion_usages,
 }
-STREAMS = tuple(TRUTH)
+STREAMS = tuple(promised.STREAMS)
 
 
 def bare(stream: str, rows: Iterable[Row]) -> list[Row]:
     """Return rows without what the tap (or the envelope) added."""
-    added = ADDED.get(stream, set())
-    return [{name: value for name, value in row.items() if name not in added} for row in rows]
+    return [{name: value for name, value in row.items() if name not in ADDED[stream]} for row in rows]
 
 
 def counted(rows: Iterable[Row]) -> Counter[str]:
