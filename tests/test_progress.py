@@ -16,7 +16,8 @@ from tap_usage.reading.state import Bookmarks
 from tap_usage.reading.windows import Calendar
 from tap_usage.rest.errors import ReadError
 from tap_usage.rest.paging import Page
-from tests.state_model import CONTRADICTS, FAILS, GONE, Ledger, Over, Shop, written
+from tests.state_life import CONTRADICTS, FAILS, GONE, Over, written
+from tests.state_model import Ledger, Shop
 
 EPOCH = datetime(2026, 11, 1, tzinfo=UTC)
 LOOKBACK = timedelta(minutes=10)

@@ -1,22 +1,16 @@
-"""Bookmarks and executions: every shape of the state that their docstrings tell of, and how big it may become."""
+"""Bookmarks: every shape of the state that their docstrings tell of, and how big it may become."""
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-import click
 import pytest
 
-from tap_usage.reading.executions import Executions
 from tap_usage.reading.state import Bookmarks
-from tap_usage.rest.polling import Submitted
-from tap_usage.sandbox import Sandbox
-from tests.running import run
-from tests.state_model import merged, written
+from tests.state_life import merged, written
 
-USAGES = "elasticpath_promotion_usages"
 VALUE = "replication_key_value"
 OLD, MIDDLE, NEW, BOUND = (f"2026-11-{day}T00:00:00.000Z" for day in (10, 15, 20, 21))
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -263,102 +257,3 @@ def test_a_stream_without_partitions_moves_its_one_bookmark() -> None:
     marks.finish("", None)
     marks.complete()
     assert state == {"replication_key": "date", VALUE: NEW}
-
-
-@pytest.mark.parametrize(
-    "broken",
-    [
-        {VALUE: "yesterday"},
-        {VALUE: 20261120},
-        {"partitions": [{"context": {"promotion_id": "p1"}, VALUE: "soon"}]},
-        {"partitions": [{"context": {"other": "p1"}}]},
-        {"covered": "?"},
-        {"covered": "AAAA"},
-        {"covered": "", "older": [{VALUE: NEW}]},
-        {"covered": "", "pass": {"bound": "soon"}},
-        {"executions": [{}]},
-        {VALUE: "2029-01-01T00:00:00.000Z"},
-    ],
-)
-def test_a_bookmark_that_cannot_be_read_is_one_clear_failure_and_stays_as_it_is(
-    sandbox: Sandbox, broken: dict[str, Any]
-) -> None:
-    stream = "genesys_client_usage" if "executions" in broken else USAGES
-    state = {"bookmarks": {stream: broken}}
-    done = run(sandbox.config, select=[stream, "elasticpath_promotions"], state=state)
-    assert done.code == 1
-    (line,) = done.failures
-    assert stream in line
-    assert "state" in line
-    assert done.rows(stream) == []
-    assert len(done.rows("elasticpath_promotions")) == 13
-    assert done.state["bookmarks"][stream] == broken
-
-
-@pytest.mark.parametrize("bookmarks_of", [None, [], {USAGES: NEW}, {USAGES: None}, {USAGES: {"partitions": {}}}])
-def test_a_state_of_another_shape_is_a_usage_error(sandbox: Sandbox, bookmarks_of: object) -> None:
-    with pytest.raises(click.UsageError, match="bookmarks"):
-        run(sandbox.config, state={"bookmarks": bookmarks_of})
-
-
-def submitted(fingerprint: str, hours_ago: float = 0, *, final: bool = False) -> Submitted:
-    return Submitted(f"execution-{fingerprint}", fingerprint, NOW - timedelta(hours=hours_ago), final=final)
-
-
-def test_an_execution_is_found_again_by_its_query_on_the_day_it_was_submitted() -> None:
-    state: dict[str, Any] = {}
-    kept = Executions(state)
-    kept.keep(submitted("a"))
-    kept.keep(submitted("b", 13))
-    again = Executions(after(state))
-    assert again.find("a", NOW) == submitted("a")
-    assert again.find("b", NOW) is None
-    assert again.find("c", NOW) is None
-    assert again.find("a", NOW + timedelta(hours=11)) == submitted("a")
-    assert again.find("a", NOW + timedelta(hours=13)) is None
-
-
-def test_an_execution_about_settled_days_is_found_on_later_days_too_but_not_for_ever() -> None:
-    kept = Executions({})
-    kept.keep(submitted("a", final=True))
-    assert kept.find("a", NOW + timedelta(days=20)) == submitted("a", final=True)
-    assert kept.find("a", NOW + timedelta(days=36)) is None
-
-
-def test_a_newer_execution_of_a_query_replaces_the_older_one() -> None:
-    state: dict[str, Any] = {}
-    kept = Executions(state)
-    kept.keep(submitted("a", 2))
-    kept.keep(submitted("a", 1))
-    assert len(state["executions"]) == 1
-    assert kept.find("a", NOW) == submitted("a", 1)
-
-
-def test_executions_leave_an_empty_list_when_they_are_over() -> None:
-    state: dict[str, Any] = {}
-    kept = Executions(state)
-    kept.keep(submitted("a"))
-    kept.drop("other")
-    assert len(state["executions"]) == 1
-    kept.drop("a")
-    assert state == {"executions": []}
-
-
-OLD_ONE = {"execution_id": "x", "fingerprint": "f", "submitted_at": "2026-11-21T23:59:00.000Z", "final": False}
-YOUNG_ONE = {"execution_id": "y", "fingerprint": "g", "submitted_at": "2026-11-22T11:00:00.000Z", "final": False}
-
-
-@pytest.mark.parametrize("stream", ["genesys_organization_usage", "genesys_client_usage_summary"])
-def test_executions_of_an_earlier_day_are_forgotten_even_by_a_run_that_fails(sandbox: Sandbox, stream: str) -> None:
-    sandbox.fault("genesys.*_submit", "forbidden", times=None)
-    sandbox.fault("genesys.client_summary", "forbidden", times=None)
-    done = run(sandbox.config, select=[stream], state={"bookmarks": {stream: {"executions": [OLD_ONE, YOUNG_ONE]}}})
-    assert done.code == 1
-    assert done.state["bookmarks"][stream]["executions"] == [YOUNG_ONE]
-
-
-@pytest.mark.parametrize("stream", ["genesys_organization_usage", "genesys_client_usage_summary"])
-def test_a_complete_run_leaves_no_executions(sandbox: Sandbox, stream: str) -> None:
-    done = run(sandbox.config, select=[stream], state={"bookmarks": {stream: {"executions": [OLD_ONE, YOUNG_ONE]}}})
-    assert done.code == 0
-    assert done.state["bookmarks"][stream]["executions"] == []

@@ -11,7 +11,7 @@ from tap_usage.sandbox import Sandbox
 from tap_usage.times import utc_text
 from tests.promised import COUNTERS
 from tests.running import Run, run
-from tests.state_model import merged
+from tests.state_life import merged
 from tests.truth import client_usage, today
 
 USAGES = "elasticpath_promotion_usages"

@@ -10,6 +10,7 @@ from typing import Any
 
 from tap_usage.sandbox import Sandbox
 from tests import promised
+from tests.running import Run
 
 Row = dict[str, Any]
 
@@ -133,3 +134,8 @@ def counted(rows: Iterable[Row]) -> Counter[str]:
 def missing(emitted: Iterable[Row], truth: Iterable[Row]) -> Counter[str]:
     """Return what is true and was not emitted."""
     return counted(truth) - counted(emitted)
+
+
+def is_whole(sandbox: Sandbox, done: Run, stream: str) -> bool:
+    """Tell whether a run brought exactly what the sandbox holds."""
+    return counted(bare(stream, done.rows(stream))) == counted(TRUTH[stream](sandbox))

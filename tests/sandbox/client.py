@@ -70,3 +70,8 @@ class Client:
         while (body := self.get("genesys", path).json())["queryStatus"] == "Running":
             pass
         return dict(body)
+
+
+def usages(client: Client, query: dict[str, Any] | None = None, name: str = "Free shipping") -> requests.Response:
+    found = next(row["id"] for row in client.sandbox.elasticpath.promotions if row["name"] == name)
+    return client.get("elasticpath", f"/v2/rule-promotions/{found}/usages", {"sort": "used_on"} | (query or {}))
