@@ -3,11 +3,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import hypothesis
 import pytest
 
 from tap_usage.sandbox import Sandbox
 
 NOW = "2026-11-22T12:00:00Z"
+
+# The first text that is drawn makes the tables of Unicode, which takes seconds in a fresh checkout on a busy machine.
+hypothesis.settings.register_profile("here", suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("here")
 
 
 @pytest.fixture(autouse=True, scope="session")
