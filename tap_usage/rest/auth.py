@@ -1,26 +1,76 @@
-"""Tokens by client credentials: fetched once for all workers, renewed before they expire, renewed once when refused."""
+"""What a data sheet says about logging in: `Key`, `Basic` or `ClientCredentials`.
+
+Each has the row of the error table for its refusals, and is opened once per run (`open`). What may be missing where
+nothing is configured may be None; nothing is sent then.
+"""
 
 from __future__ import annotations
 
 import base64
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import ClassVar
 from urllib.parse import urlencode
 
 from tap_usage.rest.clock import Clock
-from tap_usage.rest.errors import RequestError, dig
+from tap_usage.rest.errors import Rule, Verdict, dig
+from tap_usage.rest.login import Fixed, Headers, Login, Tokens
+from tap_usage.rest.request import Answer, Check, Json
 
-LEEWAY_SECONDS = 60.0
-FRESH_SECONDS = 2.0
-SETTLING_SECONDS = 1.5
+Post = Callable[[str, Headers, str, Check], Answer]
+"""Sends a form that needs no login: absolute URL, headers, body, and what tells whether the answer is usable."""
+
+
+def refusal(advice: str) -> Rule:
+    """Return the row of the error table for requests whose login is refused."""
+    return Rule((401,), Verdict.LOGIN, advice)
+
+
+def basic_header(user: str | None, password: str | None) -> dict[str, str]:
+    """Return the header of HTTP Basic, in UTF-8 (RFC 7617). What no text can hold is replaced."""
+    pair = f"{user or ''}:{password or ''}".encode(errors="replace")
+    return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
 
 
 @dataclass(frozen=True)
-class TokenRequest:
-    """How a vendor hands out tokens.
+class Key:
+    """A key that goes with every request.
+
+    Attributes:
+        key: what no header can hold is replaced, and the vendor refuses it.
+        header: where it goes.
+        scheme: what stands before it.
+    """
+
+    key: str | None = field(repr=False)
+    header: str = "Authorization"
+    scheme: str = "Bearer "
+    refusal: ClassVar = refusal("check the key")
+
+    def open(self, _: Post, __: Clock, /) -> Login:
+        """Return what requests carry."""
+        key = "".join(character if character.isprintable() else "?" for character in self.key or "")
+        return Fixed({self.header: self.scheme + key.encode(errors="replace").decode("latin-1")})
+
+
+@dataclass(frozen=True)
+class Basic:
+    """User and password, which go with every request (HTTP Basic)."""
+
+    user: str | None = field(repr=False)
+    password: str | None = field(repr=False)
+    refusal: ClassVar = refusal("check the user name and the password")
+
+    def open(self, _: Post, __: Clock, /) -> Login:
+        """Return what requests carry."""
+        return Fixed(basic_header(self.user, self.password))
+
+
+@dataclass(frozen=True)
+class ClientCredentials:
+    """Tokens, handed out for the id and the secret of a client.
 
     Attributes:
         url: absolute URL of the token endpoint, often on a host of its own.
@@ -29,14 +79,27 @@ class TokenRequest:
         token: path of the token in the answer.
         lifetime: path of the lifetime in seconds.
         expiry: path of the expiry as text, and how to read it, where there is no lifetime.
+        header: where the token goes.
+        scheme: what stands before it.
     """
 
     url: str
-    form: Mapping[str, str] = field(repr=False)
-    basic: tuple[str, str] | None = field(default=None, repr=False)
+    form: Mapping[str, str | None] = field(repr=False)
+    basic: tuple[str | None, str | None] | None = field(default=None, repr=False)
     token: str = "access_token"  # noqa: S105 - the name of a field
     lifetime: str = "expires_in"
     expiry: tuple[str, Callable[[str], datetime]] | None = None
+    header: str = "Authorization"
+    scheme: str = "Bearer "
+    refusal: ClassVar = refusal("check the client id, the client secret and the region")
+
+    def open(self, post: Post, clock: Clock, /) -> Login:
+        """Return what requests carry; a token is fetched when the first one needs it."""
+        return Tokens(partial(self._fetch, post), clock)
+
+    def _fetch(self, post: Post) -> tuple[Headers, float | None]:
+        answer = post(self.url, self.form_headers, self.body, self.problem)
+        return {self.header: self.scheme + dig(answer.body, self.token)}, self.seconds(answer.body, answer.date)
 
     @property
     def body(self) -> str:
@@ -44,22 +107,19 @@ class TokenRequest:
         return urlencode(self.form, encoding="utf-8", errors="replace")
 
     @property
-    def headers(self) -> dict[str, str]:
-        """Headers of the request; HTTP Basic is in UTF-8 (RFC 7617)."""
+    def form_headers(self) -> Headers:
+        """Headers of the request for a token."""
         headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
-        if self.basic:
-            pair = ":".join(self.basic).encode(errors="replace")
-            headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
-        return headers
+        return headers | basic_header(*self.basic) if self.basic else headers
 
-    def problem(self, body: Any) -> str | None:  # noqa: ANN401 - decoded JSON
+    def problem(self, body: Json) -> str | None:
         """Return why an answer holds no usable token, or None. Never quotes it."""
         token = dig(body, self.token)
         if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable() or " " in token:
             return f"an answer without a usable `{self.token}`"
         return None
 
-    def seconds(self, body: Any, answered: datetime) -> float | None:  # noqa: ANN401 - decoded JSON
+    def seconds(self, body: Json, answered: datetime) -> float | None:
         """Return the lifetime that the answer tells, None when it tells none that makes sense."""
         try:
             if self.expiry:
@@ -72,103 +132,4 @@ class TokenRequest:
         return seconds if seconds > 0 else None
 
 
-@dataclass(slots=True)
-class Refusals:
-    """What one request has done about refused tokens: the one it waited for, and whether it had a token renewed."""
-
-    waited_for: str = ""
-    renewed: bool = False
-
-
-class TokenAuth:
-    """The current token of a vendor. Safe for many threads.
-
-    Args:
-        fetch: returns token and lifetime in seconds (None: until refused).
-        clock: for the expiry.
-        header: where the token goes.
-        scheme: what stands before it.
-    """
-
-    def __init__(
-        self,
-        fetch: Callable[[], tuple[str, float | None]],
-        clock: Clock,
-        header: str = "Authorization",
-        scheme: str = "Bearer ",
-    ) -> None:
-        self._fetch = fetch
-        self._clock = clock
-        self._header = header
-        self._scheme = scheme
-        self._lock = threading.Lock()
-        self._token: str | None = None
-        self._issued_at = 0.0
-        self._renew_at: float | None = None
-        self._refused: RequestError | None = None
-        self._renewed_in_vain = False
-
-    def token(self) -> str:
-        """Return a token that is good for a while; fetch one if need be.
-
-        Raises:
-            RequestError: when there is none. A login for which trying again is in vain is not tried again.
-        """
-        with self._lock:
-            if self._refused:
-                raise self._refused
-            expired = self._renew_at is not None and self._clock.monotonic() >= self._renew_at
-            if self._token is None or expired:
-                try:
-                    self._token, lifetime = self._fetch()
-                except RequestError as error:
-                    self._refused = error if error.final else None
-                    raise
-                leeway = min(LEEWAY_SECONDS, lifetime / 4) if lifetime else 0.0
-                self._issued_at = self._clock.monotonic()
-                self._renew_at = self._issued_at + lifetime - leeway if lifetime else None
-            return self._token
-
-    def invalidate(self, token: str) -> None:
-        """Forget `token`, unless another worker has renewed it already."""
-        with self._lock:
-            if self._token == token:
-                self._token = None
-
-    def accepted(self) -> None:
-        """Take note that the vendor accepts tokens."""
-        self._renewed_in_vain = False
-
-    def may_try_again(self, token: str, past: Refusals) -> bool:
-        """Return whether a request whose token was refused (401) may be tried again.
-
-        A token that was issued a moment ago may not be known everywhere yet: it is waited for. Any other is renewed,
-        once per request, and not at all while renewing helps nobody.
-
-        Args:
-            token: that was refused.
-            past: of this request; kept up to date.
-
-        Raises:
-            Stopped: when the run is being ended.
-        """
-        if self._renewed_in_vain:
-            return False
-        if past.waited_for != token and self._is_fresh(token):
-            past.waited_for = token
-            self._clock.wait(SETTLING_SECONDS)
-            return True
-        if past.renewed:
-            self._renewed_in_vain = True
-            return False
-        past.renewed = True
-        self.invalidate(token)
-        return True
-
-    def header(self, token: str) -> dict[str, str]:
-        """Return the header that carries a token."""
-        return {self._header: self._scheme + token}
-
-    def _is_fresh(self, token: str) -> bool:
-        with self._lock:
-            return token == self._token and self._clock.monotonic() - self._issued_at < FRESH_SECONDS
+Auth = Key | Basic | ClientCredentials

@@ -1,4 +1,4 @@
-"""A vendor's connection: one session, one budget, one token, one patience for all its streams."""
+"""A vendor's connection: one budget, one login, one patience for all its streams."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import msgspec
 from urllib3.util import parse_url
 
-from tap_usage.rest.auth import Refusals, TokenAuth
 from tap_usage.rest.clock import Clock
-from tap_usage.rest.errors import LONGEST_WAIT_SECONDS, LinkRefusedError, Verdict, dig, plain, waits
+from tap_usage.rest.errors import LONGEST_WAIT_SECONDS, LinkRefusedError, Verdict, plain, waits
 from tap_usage.rest.host import Host
+from tap_usage.rest.login import Fixed, Headers, Login, Refusals
 from tap_usage.rest.patience import Patience
-from tap_usage.rest.request import Answer, Request, Wire
+from tap_usage.rest.request import Answer, Check, Request, Wire
 from tap_usage.rest.sender import Sender
 from tap_usage.rest.transport import origin_of
 
 __all__ = ["Answer", "Connection", "Request"]
 
 BLIND_REPEATS = 1
+ODD_TRIES = 4
 
 # urllib3 logs query strings at DEBUG and URLs at WARNING.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
@@ -54,13 +55,12 @@ class Connection:
         self.clock = clock
         self.max_concurrency = max_concurrency
         self._headers = {"User-Agent": user_agent.encode(errors="replace").decode("latin-1"), **host.headers}
-        self._auth = TokenAuth(self._fetch_token, clock, *host.token_header)
-        self._base = urlsplit(host.url)
-        self._root = f"{self._base.scheme}://{self._base.netloc}"
-        self._prefix = self._base.path.rstrip("/")
+        self._login = host.auth.open(self._post, clock)
+        base = urlsplit(host.url)
+        self._root = f"{base.scheme}://{base.netloc}"
+        self._prefix = base.path.rstrip("/")
         self._patience = Patience(clock, max_tries)
         self._sender = Sender(host, clock, self._patience, connections=max_concurrency, timeout_seconds=timeout_seconds)
-        self._time = self._sender.time
 
     def close(self) -> None:
         """Close idle connections."""
@@ -69,18 +69,21 @@ class Connection:
     def started(self) -> datetime:
         """Return the vendor's clock at its first successful answer: what a bookmark may not pass.
 
+        Where no login has to be sent for it, that of this machine until there is such an answer.
+
         Raises:
-            RequestError: when not even a token can be had; the same one again where asking again is in vain.
+            RequestError: when the login fails or was refused; the same one again where asking again is in vain.
             ClockError: when it is more than a day from that of this machine.
         """
         self._check()
-        if self._time.first is None:
-            self._auth.token()
-        return self._time.first or self.now()
+        time = self._sender.time
+        if time.first is None:
+            self._login.headers()
+        return time.first or time.now()
 
     def now(self) -> datetime:
         """Return the vendor's clock: it goes on from its last successful answer."""
-        return self._time.now()
+        return self._sender.time.now()
 
     def resolve(self, path: str) -> str:
         """Return the absolute URL of a path or link.
@@ -98,7 +101,7 @@ class Connection:
         if (scheme, host, port) != origin_of(self.host.url):
             raise LinkRefusedError(
                 f"a link to {plain(scheme)}://{plain(host)}:{port} was refused, "
-                f"only {self._root} gets the token: check the URL settings"
+                f"only {self._root} gets the credentials: check the URL settings"
             )
         return self._root + parse_url(url).request_uri
 
@@ -114,11 +117,13 @@ class Connection:
         url = self.resolve(request.path)
         if request.params:
             url += ("&" if "?" in url else "?") + urlencode(request.params)
-        return self._send(self._wire(request, url.removeprefix(self._root)), request, self._auth)
+        answer = self._send(self._wire(request, url.removeprefix(self._root)), request, self._login)
+        self._patience.proved(up=True)  # which a login that works does not prove
+        return answer
 
     def _check(self) -> None:
         """Raise what has gone wrong for the whole vendor."""
-        self._time.check()
+        self._sender.time.check()
         self._patience.check()
 
     def _wire(self, request: Request, target: str) -> Wire:
@@ -127,30 +132,25 @@ class Connection:
         headers = {**self._headers, "Content-Type": "application/json"}
         return Wire(request.method, self._root, target, headers, msgspec.json.encode(request.json))
 
-    def _fetch_token(self) -> tuple[str, float | None]:
-        token = self.host.token
-        scheme, _, rest = token.url.partition("://")
+    def _post(self, url: str, headers: Headers, body: str, check: Check) -> Answer:
+        scheme, _, rest = url.partition("://")
         authority, slash, path = rest.partition("/")
-        wire = Wire("POST", f"{scheme}://{authority}", slash + path, {**self._headers, **token.headers}, token.body)
-        answer = self._send(wire, Request(path, "POST", check=token.problem), None)
-        return dig(answer.body, token.token), token.seconds(answer.body, answer.date)
+        wire = Wire("POST", f"{scheme}://{authority}", slash + path, {**self._headers, **headers}, body)
+        return self._send(wire, Request(path, "POST", check=check), Fixed({}))
 
-    def _send(self, wire: Wire, request: Request, auth: TokenAuth | None) -> Answer:
+    def _send(self, wire: Wire, request: Request, login: Login) -> Answer:
         self._check()
         began = self.clock.monotonic()
         refusals = Refusals()
-        blind = 0
+        blind = odd = 0
         for tries, pause in enumerate(waits(), start=1):
-            token = auth.token() if auth else ""
-            sent = replace(wire, headers=wire.headers | auth.header(token)) if auth else wire
-            outcome = self._sender.send(sent, request, tries)
+            carried = login.headers()
+            outcome = self._sender.send(replace(wire, headers={**wire.headers, **carried}), request, tries)
             if isinstance(outcome, Answer):
-                if auth:
-                    auth.accepted()
-                self._patience.proved(up=auth is not None)  # a login that works says nothing of the API
+                login.accepted()
                 return outcome
             rule, wanted, failure = outcome.rule, outcome.wait, outcome.failure
-            if rule.verdict is Verdict.RENEW and auth and auth.may_try_again(token, refusals):
+            if rule.verdict is Verdict.LOGIN and login.may_try_again(carried, failure, refusals):
                 continue
             if rule.verdict is not Verdict.RETRY:
                 self._patience.proved(up=failure.status is not None)
@@ -162,7 +162,9 @@ class Connection:
             if pauses:
                 self._sender.throttle.pause(seconds)
             blind += outcome.lost and not request.repeatable
-            if self._patience.ends(failure, began, unsent=outcome.unsent) or blind > BLIND_REPEATS:
+            odd += outcome.odd
+            last = blind > BLIND_REPEATS or odd >= ODD_TRIES
+            if self._patience.ends(failure, began, unsent=outcome.unsent, last=last):
                 raise failure
             logger.warning("%s: %s; next try in %.1f s", self.host.name, failure.happened, seconds)
             if not pauses:

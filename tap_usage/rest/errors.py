@@ -8,21 +8,21 @@ import random
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import backoff
 
 from tap_usage.rest.clock import Clock, http_date
+from tap_usage.rest.request import Json
 
 LONGEST_WAIT_SECONDS = 3600.0
 PLAIN = re.compile(r"[^\w .:;,/()'-]+")
 
 
 class Verdict(enum.Enum):
-    """What to do after an answer that is not a success."""
+    """What to do after an answer that is not a success; of `LOGIN`, how the vendor is logged in to decides."""
 
     RETRY = "retry"
-    RENEW = "renew"
+    LOGIN = "login"
     FAIL = "fail"
 
 
@@ -48,13 +48,12 @@ class Rule:
 
 
 RULES = (
-    Rule((401,), Verdict.RENEW, "check the client id, the client secret and the region"),
     Rule((403,), Verdict.FAIL, "the credentials lack a permission or a role for this; see README, Credentials"),
     Rule((404,), Verdict.FAIL, "nothing is there: check the region and the URL settings"),
     Rule((407,), Verdict.FAIL, "the proxy wants a user and a password: see https_proxy, http_proxy or all_proxy"),
     Rule((429,), Verdict.RETRY, "the vendor still throttles; lower max_concurrency or the request rate", pause=True),
     Rule((408, *range(500, 600)), Verdict.RETRY, "the vendor's service failed; run again later"),
-    Rule(range(300, 400), Verdict.FAIL, "redirects are not followed, tokens stay with the vendor: check the URLs"),
+    Rule(range(300, 400), Verdict.FAIL, "redirects are not followed, credentials stay with the vendor: check the URLs"),
     Rule(range(400, 500), Verdict.FAIL, "the vendor refused the request"),
 )
 
@@ -112,7 +111,7 @@ def word(value: object) -> str:
     return text if text == plain(text) else ""
 
 
-def dig(body: Any, path: str) -> Any:  # noqa: ANN401 - decoded JSON
+def dig(body: Json, path: str) -> Json:
     """Return what stands at a dotted path (`a.0.b`) of decoded JSON, or None."""
     for step in path.split("."):
         if isinstance(body, dict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from tap_usage.rest.auth import TokenRequest
+from tap_usage.rest.auth import Auth
 from tap_usage.rest.errors import Rule
 
 
@@ -35,9 +35,8 @@ class Host:
     Attributes:
         name: the vendor, as log lines and failures call it.
         url: base URL of the API; paths are below it.
-        token: how to get a token.
+        auth: how to log in.
         headers: sent with every API request.
-        token_header: where the token goes, and what stands before it.
         rules: the vendor's rows of the error table.
         errors: where its error bodies name things.
         budget: its rate limit headers, if it has any.
@@ -46,9 +45,8 @@ class Host:
 
     name: str
     url: str
-    token: TokenRequest
-    headers: Mapping[str, str] = field(default_factory=lambda: {"Accept": "application/json"})
-    token_header: tuple[str, str] = ("Authorization", "Bearer ")
+    auth: Auth
+    headers: Mapping[str, str] = field(default_factory=lambda: {"Accept": "application/json"}, repr=False)
     rules: Iterable[Rule] = ()
     errors: ErrorFields = ErrorFields()
     budget: Budget | None = None

@@ -41,23 +41,24 @@ class Patience:
             self._failing_since = None
             self._down = False
 
-    def ends(self, failure: RequestError, began: float, *, unsent: bool) -> bool:
+    def ends(self, failure: RequestError, began: float, *, unsent: bool, last: bool = False) -> bool:
         """Take note of a failed try; return whether it was the last one of its request.
 
         Args:
             failure: with the number of tries.
             began: when the first try was made, by the monotonic clock.
             unsent: there was no connection to the vendor.
+            last: it is not tried again, whatever the vendor's state.
         """
         now = self._clock.monotonic()
         if unsent and not self.answered:
-            last = failure.tries >= min(UNREACHED_TRIES, self._max_tries) or now - began >= UNREACHED_SECONDS
-            self._unreached = failure if last else None
-            return last
+            enough = failure.tries >= min(UNREACHED_TRIES, self._max_tries) or now - began >= UNREACHED_SECONDS
+            self._unreached = failure if enough else None
+            return enough
         since = self._failing_since
         if since is None:
             since = self._failing_since = now
-        if failure.tries < self._max_tries and not self._down:
+        if failure.tries < self._max_tries and not self._down and not last:
             return False
         self._down |= now - since >= OUTAGE_SECONDS
         return True

@@ -7,6 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+Json = Any
+"""Decoded JSON."""
+
+Check = Callable[[Json], str | None]
+"""Returns why a decoded 2xx body cannot be what was asked for, or None."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -17,20 +23,20 @@ class Request:
         method: HTTP method.
         params: query parameters.
         json: JSON body.
-        check: returns why a decoded 2xx body cannot be what was asked for, or None; such a body is asked for again.
+        check: tells whether a decoded 2xx body can be what was asked for; if it cannot, it is asked for again.
         repeatable: False when a repeat might do the work twice: then a lost answer is repeated only once.
         sent: is called, in the sending thread, each time it goes out.
     """
 
     path: str
     method: str = "GET"
-    params: Mapping[str, Any] = field(default_factory=dict)
-    json: Any = None
-    check: Callable[[Any], str | None] = lambda _: None
+    params: Mapping[str, Json] = field(default_factory=dict)
+    json: Json = None
+    check: Check = lambda _: None
     repeatable: bool = True
     sent: Callable[[], None] = lambda: None
 
-    def with_params(self, **params: Any) -> Request:  # noqa: ANN401 - query values
+    def with_params(self, **params: Json) -> Request:
         """Return the request with more parameters."""
         return replace(self, params={**self.params, **params})
 
@@ -48,7 +54,7 @@ class Answer:
     """
 
     status: int
-    body: Any
+    body: Json
     date: datetime
     tries: int = 1
     size: int = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import HTTPError
@@ -22,7 +22,11 @@ from tap_usage.rest.vendor_clock import VendorClock
 
 LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
 LARGEST_ERROR_BYTES = 64 * 1024
+SUCCESS = range(200, 300)
 NO_CONTENT = 204
+INTERNAL_ERROR = 500
+UNAVAILABLE = 503
+ODD_ADVICE = "the vendor answers with something else; if it stays so, tell the maintainers of this tap"
 
 logger = logging.getLogger("tap-usage")
 
@@ -37,6 +41,7 @@ class Trouble:
         wait: seconds the vendor asks to wait.
         lost: the vendor may have carried out what was asked.
         unsent: there was no connection to the vendor.
+        odd: it answered, with something else than what was asked for.
     """
 
     failure: RequestError
@@ -44,6 +49,7 @@ class Trouble:
     wait: float | None = None
     lost: bool = False
     unsent: bool = False
+    odd: bool = False
 
 
 AGAIN = Rule((), Verdict.RETRY, AGAIN_ADVICE)
@@ -71,6 +77,7 @@ class Sender:
         self.throttle = Throttle(clock, host.per_second)
         self.time = VendorClock(host.name, clock)
         self._host = host
+        self._rules = (*host.rules, host.auth.refusal)
         self._clock = clock
         self._patience = patience
         self._timeout = timeout_seconds
@@ -119,14 +126,14 @@ class Sender:
             status = response.status
             self._patience.answered = True
             self._mind_budget(response)
-            limit = LARGEST_ANSWER_BYTES if status < 300 else LARGEST_ERROR_BYTES  # noqa: PLR2004 - success
+            limit = LARGEST_ANSWER_BYTES if status in SUCCESS else LARGEST_ERROR_BYTES
             content = read(response, limit, self._timeout, clock.monotonic, clock.check)
         except (LocalError, HTTPError, OSError) as error:
             found = explain(error, answered=status is not None)
             in_vain = found.final or (found.no_proxy and not self._patience.answered)
             failure = self._failure(wire, tries, status, found.advice, found.text)
             return Trouble(failure, FINAL if in_vain else AGAIN, lost=not found.unsent, unsent=found.unsent)
-        if status >= 300:  # noqa: PLR2004 - not a success
+        if status not in SUCCESS:
             return self._refused(wire, tries, response, content)
         if content is None:
             problem = f"answer of more than {limit // 1024 // 1024} MiB"
@@ -137,18 +144,17 @@ class Sender:
             return Trouble(self._failure(wire, tries, status, advice, "an answer without content"), FINAL)
         body = decode(content)
         if unusable := body.problem or request.check(body.value):
-            return Trouble(self._failure(wire, tries, status, AGAIN.advice, unusable), AGAIN, lost=True)
+            odd = not body.problem
+            failure = self._failure(wire, tries, status, ODD_ADVICE if odd else AGAIN.advice, unusable)
+            return Trouble(failure, AGAIN, lost=True, odd=odd)
         if body.replaced and not self._replaced:
             self._replaced = True
             told = "%s: halves of characters came on %s; they are replaced by U+FFFD, here and in further answers"
             logger.warning(told, self._host.name, wire.where)
         return Answer(status, body.value, self.time.read(response.headers.get("Date")), tries, len(content))
 
-    def _failure(  # noqa: PLR0913, PLR0917 - the parts of a failure
-        self, wire: Wire, tries: int, status: int | None, advice: str, problem: str = "", code: str = "", ids: str = ""
-    ) -> RequestError:
-        at = self._transport.way_to(wire.origin)
-        return RequestError(wire.where, status, advice, problem, code, ids, tries, at=at)
+    def _failure(self, wire: Wire, tries: int, status: int | None, advice: str, problem: str = "") -> RequestError:
+        return RequestError(wire.where, status, advice, problem, tries=tries, at=self._transport.way_to(wire.origin))
 
     def _refused(self, wire: Wire, tries: int, response: BaseHTTPResponse, content: bytearray | None) -> Trouble:
         body = decode(content or b"null").value
@@ -158,10 +164,10 @@ class Sender:
         ids = [found for path in fields.correlation if (found := word(dig(body, path)))]
         if fields.header and (found := word(response.headers.get(fields.header))):
             ids.append(found)
-        rule = judge(response.status, [*codes, *texts], self._host.rules)
-        told = {"code": " ".join(codes), "ids": ids[0] if ids else ""}
-        failure = self._failure(wire, tries, response.status, rule.advice, **told)
-        carried_out = response.status >= 500 and response.status != 503  # noqa: PLR2004 - perhaps
+        rule = judge(response.status, [*codes, *texts], self._rules)
+        failure = self._failure(wire, tries, response.status, rule.advice)
+        failure = replace(failure, code=" ".join(codes), correlation=ids[0] if ids else "")
+        carried_out = response.status >= INTERNAL_ERROR and response.status != UNAVAILABLE  # perhaps
         return Trouble(failure, rule, retry_after(response.headers, self._clock), lost=carried_out)
 
     def _mind_budget(self, response: BaseHTTPResponse) -> None:
@@ -173,5 +179,5 @@ class Sender:
                 reset = float(response.headers[budget.reset])
             except (KeyError, ValueError):
                 return
-            if left <= 0 and response.status < 300:  # noqa: PLR2004 - a success
+            if left <= 0 and response.status in SUCCESS:
                 self.throttle.pause(min(reset, LONGEST_WAIT_SECONDS))

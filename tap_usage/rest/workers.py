@@ -81,7 +81,7 @@ class Workers:
         """Return the vendor's clock when the run first asked; None while it is not known.
 
         Raises:
-            RequestError: when not even a token can be had; the same one for all who ask.
+            RequestError: when the login fails or was refused; the same one for all who ask.
             ClockError: when it is more than a day from that of this machine.
         """
         if self._beginning is None:

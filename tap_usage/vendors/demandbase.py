@@ -11,7 +11,7 @@ from singer_sdk import typing as th
 
 from tap_usage.reading.sheet import Config, Sheet, Windows
 from tap_usage.reading.snapshots import Counters
-from tap_usage.rest.auth import TokenRequest
+from tap_usage.rest.auth import ClientCredentials
 from tap_usage.rest.errors import Rule, Verdict
 from tap_usage.rest.host import ErrorFields, Host
 from tap_usage.rest.paging import SinglePage
@@ -60,13 +60,14 @@ def host(config: Mapping[str, Any]) -> Host:
     return Host(
         name="demandbase",
         url=config["demandbase_api_url"] or "https://api.insideview.com",
-        token=TokenRequest(
+        auth=ClientCredentials(
             f"{login.rstrip('/')}/Auth/login/v1/token.json",
             form,
             token=f"{details}.accessToken",
             expiry=(f"{details}.expirationTime", expiry),
+            header="accessToken",
+            scheme="",
         ),
-        token_header=("accessToken", ""),
         rules=(
             Rule((405,), Verdict.FAIL, "the account is not entitled to this API; ask Demandbase"),
             Rule(

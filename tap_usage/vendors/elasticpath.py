@@ -8,7 +8,7 @@ from typing import Any
 from singer_sdk import typing as th
 
 from tap_usage.reading.sheet import Sheet
-from tap_usage.rest.auth import TokenRequest
+from tap_usage.rest.auth import ClientCredentials
 from tap_usage.rest.host import ErrorFields, Host
 from tap_usage.rest.offsets import OffsetPages, Order
 from tap_usage.settings import Required, number, secret, text, texts, whole
@@ -38,7 +38,7 @@ def host(config: Mapping[str, Any]) -> Host:
     return Host(
         name="elasticpath",
         url=url,
-        token=TokenRequest(f"{url.rstrip('/')}/oauth/access_token", form),
+        auth=ClientCredentials(f"{url.rstrip('/')}/oauth/access_token", form),
         errors=ErrorFields(code=("errors.0.title",), text=("errors.0.detail",), correlation=("errors.0.request_id",)),
         per_second=config["elasticpath_requests_per_second"],
     )

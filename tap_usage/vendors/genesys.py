@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from singer_sdk import typing as th
 
 from tap_usage.reading.sheet import Config, Setting, Sheet, Windows
-from tap_usage.rest.auth import TokenRequest
+from tap_usage.rest.auth import ClientCredentials
 from tap_usage.rest.errors import Rule, Verdict
 from tap_usage.rest.host import Budget, ErrorFields, Host
 from tap_usage.rest.paging import NextLink
@@ -76,10 +76,10 @@ def host(config: Mapping[str, Any]) -> Host:
     return Host(
         name="genesys",
         url=config["genesys_api_url"] or f"https://api.{region}",
-        token=TokenRequest(
+        auth=ClientCredentials(
             f"{login.rstrip('/')}/oauth/token",
             {"grant_type": "client_credentials"},
-            basic=(config["genesys_client_id"] or "", config["genesys_client_secret"] or ""),
+            basic=(config["genesys_client_id"], config["genesys_client_secret"]),
         ),
         rules=(
             Rule((400,), Verdict.RETRY, "token requests are throttled", text="rate limit exceeded", pause=True),

@@ -9,7 +9,7 @@ from singer_sdk import typing as th
 
 from tap_usage.reading.sheet import Sheet
 from tap_usage.reading.snapshots import Counters
-from tap_usage.rest.auth import TokenRequest
+from tap_usage.rest.auth import ClientCredentials
 from tap_usage.rest.host import ErrorFields, Host
 from tap_usage.rest.paging import NextLink, SinglePage
 from tap_usage.settings import Required, number, secret, text, texts
@@ -44,7 +44,7 @@ def host(config: Mapping[str, Any]) -> Host:
     """Return the connection's data sheet. How the token is asked for is configured per application."""
     region = config["pingone_region"]
     login = config["pingone_auth_url"] or f"https://auth.pingone.{region}"
-    client = (config["pingone_client_id"] or "", config["pingone_client_secret"] or "")
+    client = (config["pingone_client_id"], config["pingone_client_secret"])
     posted = config["pingone_token_auth_method"] == "client_secret_post"  # noqa: S105 - the name of a method
     form = {"grant_type": "client_credentials"}
     if posted:
@@ -52,7 +52,7 @@ def host(config: Mapping[str, Any]) -> Host:
     return Host(
         name="pingone",
         url=config["pingone_api_url"] or f"https://api.pingone.{region}",
-        token=TokenRequest(
+        auth=ClientCredentials(
             f"{login.rstrip('/')}/{config['pingone_environment_id']}/as/token", form, basic=None if posted else client
         ),
         errors=ErrorFields(code=("code", "details.0.code", "error"), text=("error_description",), correlation=("id",)),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Self
 
-from tap_usage.rest.auth import TokenRequest
+from tap_usage.rest.auth import ClientCredentials
 from tap_usage.rest.connection import Connection
 from tap_usage.rest.host import Host
 from tests.running import ImpatientClock
@@ -177,7 +177,8 @@ def host(base: str, **fields: object) -> Host:
     """Return the data sheet of a vendor at `base`, which hands out its tokens at `/token`."""
     origin = "/".join(base.split("/", 3)[:3])
     form = {"grant_type": "client_credentials", "client_secret": "marker-secret"}
-    sheet: dict[str, object] = {"name": "vendor", "url": base, "token": TokenRequest(f"{origin}/token", form)} | fields
+    auth = ClientCredentials(f"{origin}/token", form)
+    sheet: dict[str, object] = {"name": "vendor", "url": base, "auth": auth} | fields
     return Host(**sheet)  # type: ignore[arg-type]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
 from tap_usage.rest import fanout
-from tap_usage.rest.auth import TokenRequest
+from tap_usage.rest.auth import ClientCredentials
 from tap_usage.rest.clock import Clock
 from tap_usage.rest.connection import Answer, Connection, Request
 from tap_usage.rest.fanout import Event
@@ -26,7 +26,7 @@ class Scripted(Connection):
     """A connection whose answers come from a function of the request; it counts how many are asked at once."""
 
     def __init__(self, script: Script, clock: Clock | None = None, max_concurrency: int = 4) -> None:
-        sheet = Host("vendor", "http://127.0.0.1", TokenRequest("http://127.0.0.1/token", {}))
+        sheet = Host("vendor", "http://127.0.0.1", ClientCredentials("http://127.0.0.1/token", {}))
         super().__init__(sheet, clock or ImpatientClock(), max_concurrency=max_concurrency)
         self.script = script
         self.asked: list[str] = []

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import base64
-import threading
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -10,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_usage.rest.auth import LEEWAY_SECONDS, TokenAuth, TokenRequest
+from tap_usage.rest.auth import Auth, Basic, ClientCredentials, Key
+from tap_usage.rest.errors import Verdict, judge
+from tap_usage.rest.login import Headers
+from tap_usage.rest.request import Answer
 from tests.rest.virtual import NOW, VirtualClock
 
 MARKER = "marker-secret"
@@ -21,8 +23,8 @@ def twelve_hours(text: str) -> datetime:
     return datetime.strptime(text, "%b %d, %Y %I:%M:%S %p").replace(tzinfo=UTC)
 
 
-REQUEST = TokenRequest("http://127.0.0.1/token", {"client_secret": MARKER}, basic=("client", MARKER))
-WITH_EXPIRY = TokenRequest(
+REQUEST = ClientCredentials("http://127.0.0.1/token", {"client_secret": MARKER}, basic=("client", MARKER))
+WITH_EXPIRY = ClientCredentials(
     "http://127.0.0.1/token",
     {},
     token="details.accessToken",  # noqa: S106 - the name of a field
@@ -30,130 +32,57 @@ WITH_EXPIRY = TokenRequest(
 )
 
 
-class Mint:
-    """Hands out numbered tokens, or what it is told to raise first."""
+def carried(auth: Auth) -> Headers:
+    """Return what a request carries; a token is `t+/=`."""
 
-    def __init__(self, lifetime: float | None = 3600.0, *failures: Exception) -> None:
-        self.lifetime = lifetime
-        self.failures = list(failures)
-        self.fetched = 0
+    def post(*_: object) -> Answer:
+        return Answer(200, {"access_token": "t+/="}, NOW)
 
-    def __call__(self) -> tuple[str, float | None]:
-        self.fetched += 1
-        if self.failures:
-            raise self.failures.pop(0)
-        return f"token-{self.fetched}", self.lifetime
-
-
-def test_a_token_is_fetched_once_and_kept() -> None:
-    mint = Mint()
-    auth = TokenAuth(mint, VirtualClock())
-    assert mint.fetched == 0
-    assert [auth.token() for _ in range(3)] == ["token-1"] * 3
-
-
-def test_all_workers_wait_for_the_one_that_fetches() -> None:
-    asked, allowed = threading.Event(), threading.Event()
-    mint = Mint()
-
-    def fetch() -> tuple[str, float | None]:
-        asked.set()
-        assert allowed.wait(5)
-        return mint()
-
-    auth = TokenAuth(fetch, VirtualClock())
-    tokens: list[str] = []
-    workers = [threading.Thread(target=lambda: tokens.append(auth.token())) for _ in range(16)]
-    for worker in workers:
-        worker.start()
-    assert asked.wait(5)
-    assert tokens == []
-    allowed.set()
-    for worker in workers:
-        worker.join()
-    assert tokens == ["token-1"] * 16
+    return auth.open(post, VirtualClock()).headers()
 
 
 @pytest.mark.parametrize(
-    ("lifetime", "good_for"),
-    [(3600.0, 3600 - LEEWAY_SECONDS), (300.0, 240.0), (240.0, 180.0), (100.0, 75.0), (1.0, 0.75)],
+    ("auth", "expected"),
+    [
+        (ClientCredentials("", {}), {"Authorization": "Bearer t+/="}),
+        (ClientCredentials("", {}, header="accessToken", scheme=""), {"accessToken": "t+/="}),
+        (Key("k+/="), {"Authorization": "Bearer k+/="}),
+        (Key("k+/=", header="X-Api-Key", scheme=""), {"X-Api-Key": "k+/="}),
+        (Basic("Aladdin", "open sesame"), {"Authorization": "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="}),
+        (Basic("test", "123£"), {"Authorization": "Basic dGVzdDoxMjPCow=="}),
+    ],
+    ids=repr,
 )
-def test_a_token_is_renewed_before_it_expires(lifetime: float, good_for: float) -> None:
-    clock, mint = VirtualClock(), Mint(lifetime)
-    auth = TokenAuth(mint, clock)
-    auth.token()
-    clock.at += good_for - 0.1
-    assert auth.token() == "token-1"
-    clock.at += 0.2
-    assert auth.token() == "token-2"
-
-
-def test_a_token_without_a_lifetime_is_kept_until_it_is_refused() -> None:
-    clock, mint = VirtualClock(), Mint(None)
-    auth = TokenAuth(mint, clock)
-    auth.token()
-    clock.at += 10**7
-    assert auth.token() == "token-1"
-    auth.invalidate("token-1")
-    assert auth.token() == "token-2"
-
-
-def test_the_lifetime_counts_from_the_answer_not_from_the_question() -> None:
-    clock = VirtualClock()
-
-    def fetch() -> tuple[str, float | None]:
-        clock.at += 500
-        return f"token-{clock.at}", 1000.0
-
-    auth = TokenAuth(fetch, clock)
-    first = auth.token()
-    clock.at += 900
-    assert auth.token() == first
-
-
-def test_only_the_refused_token_is_forgotten() -> None:
-    mint = Mint()
-    auth = TokenAuth(mint, VirtualClock())
-    refused = auth.token()
-    auth.invalidate(refused)
-    renewed = auth.token()
-    auth.invalidate(refused)
-    assert auth.token() == renewed == "token-2"
-
-
-def test_many_refusals_of_one_token_fetch_one_new_token() -> None:
-    mint = Mint()
-    auth = TokenAuth(mint, VirtualClock())
-    refused = auth.token()
-    start = threading.Barrier(8)
-    tokens: list[str] = []
-
-    def work() -> None:
-        start.wait()
-        auth.invalidate(refused)
-        tokens.append(auth.token())
-
-    workers = [threading.Thread(target=work) for _ in range(8)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert tokens == ["token-2"] * 8
-
-
-def test_a_failed_fetch_is_told_and_leaves_the_next_one_free() -> None:
-    auth = TokenAuth(Mint(3600.0, RuntimeError("down")), VirtualClock())
-    with pytest.raises(RuntimeError, match="down"):
-        auth.token()
-    assert auth.token() == "token-2"
+def test_a_login_goes_where_the_vendor_wants_it(auth: Auth, expected: Headers) -> None:
+    assert carried(auth) == expected
 
 
 @pytest.mark.parametrize(
-    ("header", "scheme", "expected"),
-    [("Authorization", "Bearer ", {"Authorization": "Bearer t+/="}), ("accessToken", "", {"accessToken": "t+/="})],
+    ("key", "sent"),
+    [("k\n", b"k?"), ("k\r\nX: y", b"k??X: y"), ("k\x00", b"k?"), ("é“", "é“".encode()), ("half \ud83d", b"half ?")],
 )
-def test_a_token_goes_where_the_vendor_wants_it(header: str, scheme: str, expected: dict[str, str]) -> None:
-    assert TokenAuth(Mint(), VirtualClock(), header, scheme).header("t+/=") == expected
+def test_a_key_never_ends_its_header(key: str, sent: bytes) -> None:
+    assert carried(Key(key, scheme=""))["Authorization"].encode("latin-1") == sent
+
+
+@pytest.mark.parametrize(
+    "auth", [Key(None), Basic(None, None), ClientCredentials("", {"secret": None}, basic=(None, None))]
+)
+def test_a_login_may_be_missing_where_nothing_is_sent(auth: Auth) -> None:
+    assert "None" not in str(carried(auth))
+
+
+@pytest.mark.parametrize(
+    ("auth", "advice"),
+    [
+        (Key("k"), "check the key"),
+        (Basic("u", "p"), "check the user name and the password"),
+        (ClientCredentials("", {}), "check the client id, the client secret and the region"),
+    ],
+)
+def test_a_refusal_names_what_the_scheme_has(auth: Auth, advice: str) -> None:
+    rule = judge(401, [], [auth.refusal])
+    assert (rule.advice, rule.verdict) == (advice, Verdict.LOGIN)
 
 
 @pytest.mark.parametrize("body", [{"access_token": "a.b-c"}, {"access_token": "AB+/=="}])
@@ -186,14 +115,15 @@ def test_a_token_may_stand_deeper() -> None:
 
 @pytest.mark.parametrize("secret", ["a\u2013b", "\u201ca\u201d", "ü", "half \ud83d", "byte \udcff"])
 def test_a_secret_may_hold_any_character(secret: str) -> None:
-    request = TokenRequest("http://127.0.0.1/token", {"client_secret": secret}, basic=("client", secret))
+    request = ClientCredentials("http://127.0.0.1/token", {"client_secret": secret}, basic=("client", secret))
     sent = secret.encode(errors="replace")
     assert parse_qsl(request.body) == [("client_secret", sent.decode())]
-    assert base64.b64decode(request.headers["Authorization"].removeprefix("Basic ")) == b"client:" + sent
+    assert base64.b64decode(request.form_headers["Authorization"].removeprefix("Basic ")) == b"client:" + sent
 
 
-def test_no_secret_shows_in_a_printed_request() -> None:
-    assert MARKER not in repr(REQUEST)
+@pytest.mark.parametrize("auth", [REQUEST, Key(MARKER), Basic(MARKER, MARKER)])
+def test_no_secret_shows_in_what_a_login_prints(auth: Auth) -> None:
+    assert MARKER not in repr(auth)
 
 
 @pytest.mark.parametrize(
@@ -247,7 +177,7 @@ ANY_JSON: st.SearchStrategy[Any] = st.recursive(
 
 
 @given(ANY_JSON, st.sampled_from([REQUEST, WITH_EXPIRY]))
-def test_no_answer_is_too_odd_to_be_judged(value: object, request: TokenRequest) -> None:
+def test_no_answer_is_too_odd_to_be_judged(value: object, request: ClientCredentials) -> None:
     for body in (
         value,
         {"expires_in": value, "access_token": value},
@@ -256,18 +186,3 @@ def test_no_answer_is_too_odd_to_be_judged(value: object, request: TokenRequest)
         seconds = request.seconds(body, NOW)
         assert seconds is None or seconds > 0
         assert request.problem(body) is None or isinstance(request.problem(body), str)
-
-
-@given(st.integers(1, 10**6), st.lists(st.floats(0, 10**5), max_size=30))
-def test_no_worker_ever_gets_an_expired_token(lifetime: int, steps: list[float]) -> None:
-    clock = VirtualClock()
-    born: dict[str, float] = {}
-
-    def fetch() -> tuple[str, float | None]:
-        born[f"token-{len(born)}"] = clock.at
-        return f"token-{len(born) - 1}", float(lifetime)
-
-    auth = TokenAuth(fetch, clock)
-    for step in steps:
-        clock.at += step
-        assert clock.at < born[auth.token()] + lifetime

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from tap_usage.rest.auth import TokenRequest
+from tap_usage.rest.auth import ClientCredentials
 from tap_usage.rest.connection import Request
 from tests.rest.loopback import Heard, Loopback, Reply, connect, in_turn, reply
 
@@ -56,8 +56,8 @@ def test_a_token_is_asked_for_with_a_form_once_for_all_requests() -> None:
 
 def test_client_id_and_secret_go_into_basic_where_the_vendor_wants_them_there() -> None:
     with Loopback() as server:
-        token = TokenRequest(f"{server.origin}/token", {"grant_type": "x"}, basic=("client", "s:é“"))
-        connect(server.origin, token=token).send(Request("/rows"))
+        auth = ClientCredentials(f"{server.origin}/token", {"grant_type": "x"}, basic=("client", "s:é“"))
+        connect(server.origin, auth=auth).send(Request("/rows"))
     scheme, _, text = server.tokens[0].headers["authorization"].partition(" ")
     assert scheme == "Basic"
     assert base64.b64decode(text).decode() == "client:s:é“"
@@ -72,7 +72,8 @@ def test_a_user_agent_may_hold_any_character() -> None:
 def test_a_vendor_may_have_its_own_token_header_and_its_own_headers() -> None:
     with Loopback() as server:
         own = {"Accept": "application/json", "X-Own": "1"}
-        connect(server.origin, token_header=("accessToken", ""), headers=own).send(Request("/rows"))
+        auth = ClientCredentials(f"{server.origin}/token", {}, header="accessToken", scheme="")
+        connect(server.origin, auth=auth, headers=own).send(Request("/rows"))
     headers = server.heard[0].headers
     assert headers["accesstoken"] == "marker-token-1"
     assert headers["x-own"] == "1"

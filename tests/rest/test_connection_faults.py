@@ -10,7 +10,7 @@ import pytest
 
 from tap_usage.rest import sender as module
 from tap_usage.rest.clock import Stopped
-from tap_usage.rest.connection import Request
+from tap_usage.rest.connection import ODD_TRIES, Request
 from tap_usage.rest.errors import RequestError
 from tests.rest.faults import GOOD, HEAD, PASSING, ROWS
 from tests.rest.loopback import Heard, Loopback, Reply, connect, free_port, in_turn, reply
@@ -65,7 +65,7 @@ def test_a_redirect_is_not_followed() -> None:
 def test_a_refused_connection_is_tried_again_and_then_told() -> None:
     clock = ImpatientClock()
     with Loopback() as login, pytest.raises(RequestError, match=r"connection refused on GET /rows after 8 tries"):
-        connect(f"http://127.0.0.1:{free_port()}", clock, token=connect(login.origin).host.token).send(ROWS)
+        connect(f"http://127.0.0.1:{free_port()}", clock, auth=connect(login.origin).host.auth).send(ROWS)
     assert len(clock.waits) == 7
 
 
@@ -162,3 +162,20 @@ def test_a_fault_of_the_check_itself_is_not_taken_for_the_network(monkeypatch: p
 
     with Loopback(lambda _: GOOD) as server, pytest.raises(ZeroDivisionError):
         connect(server.origin).send(Request("/rows", check=check))
+
+
+@pytest.mark.parametrize("fault", ["null", "list", "rows missing"])
+def test_something_else_than_was_asked_for_is_asked_for_a_few_times_and_told_as_what_it_is(fault: str) -> None:
+    broken, name = PASSING[fault]
+    with Loopback(in_turn(*[broken] * (ODD_TRIES - 1), GOOD)) as server:
+        assert connect(server.origin).send(ROWS).tries == ODD_TRIES
+    told = f"{name} on GET /rows after {ODD_TRIES} tries at [^ ]+: the vendor answers with something else; if it stays"
+    with Loopback(lambda _: broken) as server, pytest.raises(RequestError, match=told):
+        connect(server.origin).send(ROWS)
+    assert len(server.heard) == ODD_TRIES
+
+
+def test_other_faults_before_something_else_do_not_count_with_it() -> None:
+    odd = PASSING["rows missing"][0]
+    with Loopback(in_turn(*[reply(status=503)] * (ODD_TRIES - 1), *[odd] * (ODD_TRIES - 1), GOOD)) as server:
+        assert connect(server.origin).send(ROWS).tries == 2 * ODD_TRIES - 1

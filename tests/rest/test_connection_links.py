@@ -86,7 +86,7 @@ def test_a_refused_link_is_named_without_its_path_and_secrets() -> None:
     with pytest.raises(LinkRefusedError) as caught:
         resolve("https://a.example/v1", "http://user:marker@b.example:81/marker?token=marker")
     assert str(caught.value) == (
-        "a link to http://b.example:81 was refused, only https://a.example gets the token: check the URL settings"
+        "a link to http://b.example:81 was refused, only https://a.example gets the credentials: check the URL settings"
     )
 
 

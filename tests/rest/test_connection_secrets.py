@@ -9,7 +9,7 @@ import traceback
 
 import pytest
 
-from tap_usage.rest.auth import TokenRequest
+from tap_usage.rest.auth import ClientCredentials
 from tap_usage.rest.connection import Connection, Request
 from tap_usage.rest.errors import ReadError
 from tap_usage.rest.host import ErrorFields, Host
@@ -50,7 +50,7 @@ ANSWERS = {
 
 def connection(base: str, *, secret_in_url: bool = False) -> Connection:
     query = "?clientSecret=marker-secret" if secret_in_url else ""
-    token = TokenRequest(
+    token = ClientCredentials(
         f"{base}/token{query}", {"client_secret": "marker-secret"}, basic=("marker-client", "marker-secret")
     )
     fields = ErrorFields(code=("error",), text=("error_description",))
@@ -150,6 +150,6 @@ def test_the_vendors_id_of_an_answer_is_told_for_its_support(where: str) -> None
     body = b'{"error": "down", "contextId": "c-1"}' if where == "body" else b"{}"
     fields = ErrorFields(correlation=("contextId",), header="X-Id")
     with Loopback(lambda _: reply(body, 404, **({} if where == "body" else {"X_Id": "c-1"}))) as server:
-        sheet = Host("vendor", server.origin, TokenRequest(f"{server.origin}/token", {}), errors=fields)
+        sheet = Host("vendor", server.origin, ClientCredentials(f"{server.origin}/token", {}), errors=fields)
         with pytest.raises(ReadError, match=r"\(correlation id c-1\)"):
             Connection(sheet, ImpatientClock()).send(ROWS)

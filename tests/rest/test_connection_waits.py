@@ -148,7 +148,7 @@ def test_work_that_was_surely_not_done_is_asked_for_as_often_as_anything(refused
 
 def test_work_that_never_reached_the_vendor_is_asked_for_as_often_as_anything() -> None:
     with Loopback() as login, pytest.raises(RequestError, match="connection refused on POST /query after 8 tries"):
-        connect(f"http://127.0.0.1:{free_port()}", token=connect(login.origin).host.token).send(SUBMIT)
+        connect(f"http://127.0.0.1:{free_port()}", auth=connect(login.origin).host.auth).send(SUBMIT)
 
 
 def test_a_lost_answer_between_refusals_counts_once() -> None:

@@ -34,7 +34,6 @@ IN_90_SECONDS = "Sun, 22 Nov 2026 12:01:30 GMT"
         (302, Verdict.FAIL),
         (308, Verdict.FAIL),
         (400, Verdict.FAIL),
-        (401, Verdict.RENEW),
         (402, Verdict.FAIL),
         (403, Verdict.FAIL),
         (404, Verdict.FAIL),
@@ -75,7 +74,7 @@ def test_a_row_with_a_text_is_only_for_answers_that_begin_with_it() -> None:
     assert judge(400, ["invalid_request", "rate limit exceeded; wait"], [own]) is own
     assert judge(400, ["the rate limit exceeded"], [own]).verdict is Verdict.FAIL
     assert judge(400, [], [own]).verdict is Verdict.FAIL
-    assert judge(401, ["rate limit exceeded"], [own]).verdict is Verdict.RENEW
+    assert judge(401, ["rate limit exceeded"], [own]).verdict is Verdict.FAIL
 
 
 def test_the_first_row_that_fits_counts() -> None:

@@ -10,7 +10,7 @@ import pytest
 from urllib3 import Timeout
 from urllib3.exceptions import ConnectTimeoutError
 
-from tap_usage.rest.auth import TokenRequest
+from tap_usage.rest.auth import ClientCredentials
 from tap_usage.rest.connection import Connection
 from tap_usage.rest.errors import RequestError
 from tap_usage.rest.host import Host
@@ -133,7 +133,7 @@ def test_a_proxy_that_was_there_may_come_back(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_what_is_no_url_is_named(caplog: pytest.LogCaptureFixture) -> None:
-    sheet = Host("vendor", "https://api.us west.example", TokenRequest("https://login.us west.example/token", {}))
+    sheet = Host("vendor", "https://api.us west.example", ClientCredentials("https://login.us west.example/token", {}))
     told = told_at_once(Connection(sheet, ImpatientClock()), caplog)
     assert "https://login.us west.example is no URL: check the region and the URL settings" in told
 
@@ -185,7 +185,7 @@ def test_all_requests_share_the_failure_of_a_vendor_that_was_never_reached() -> 
 def test_a_vendor_that_has_answered_once_is_tried_as_often_as_ever(first: Reply) -> None:
     port = free_port()
     with Loopback(token=in_turn(first, reply(TOKEN))) as login:
-        connection = connect(f"http://127.0.0.1:{port}", token=connect(login.origin).host.token)
+        connection = connect(f"http://127.0.0.1:{port}", auth=connect(login.origin).host.auth)
         with pytest.raises(RequestError, match="connection refused on GET /rows after 8 tries"):
             connection.send(ROWS)
 

@@ -188,7 +188,7 @@ def test_a_handshake_that_breaks_off_is_tried_again(
 
 def test_the_token_host_may_be_another_one_and_gets_no_token() -> None:
     with Loopback() as login, Loopback() as api:
-        connection = connect(api.origin, token=connect(login.origin).host.token)
+        connection = connect(api.origin, auth=connect(login.origin).host.auth)
         connection.send(Request("/rows"))
     assert (len(login.tokens), len(login.heard), len(api.tokens), len(api.heard)) == (1, 0, 0, 1)
     assert "authorization" not in login.tokens[0].headers
