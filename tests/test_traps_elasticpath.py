@@ -221,7 +221,7 @@ def test_ep24_the_host_is_that_of_the_region(region: str) -> None:
     defaults = {name: setting.get("default") for name, setting in TapUsage.config_jsonschema["properties"].items()}
     of_region = host(defaults | {"elasticpath_region": region})
     assert of_region.url == f"https://{region}.api.elasticpath.com"
-    assert of_region.token.url == f"{of_region.url}/oauth/access_token"
+    assert of_region.auth.url == f"{of_region.url}/oauth/access_token"
 
 
 def test_usages_of_the_very_moment_of_the_bookmark_are_not_lost(sandbox: Sandbox) -> None:

@@ -34,7 +34,7 @@ def test_g01_tokens_come_from_the_login_host_and_everything_else_from_the_api_ho
     of_region = host(
         {name: setting.get("default") for name, setting in TapUsage.config_jsonschema["properties"].items()}
     )
-    assert (of_region.url, of_region.token.url) == (
+    assert (of_region.url, of_region.auth.url) == (
         "https://api.mypurecloud.com",
         "https://login.mypurecloud.com/oauth/token",
     )

@@ -214,3 +214,44 @@ def test_p38_details_of_persons_are_never_asked(sandbox: Sandbox) -> None:
         *("pingone.token", "pingone.environments", "pingone.credential_types"),
         *("pingone.issuance_rules", "pingone.usage_counts"),
     }
+<<<<<<< HEAD
+=======
+
+
+def test_p39_the_default_rate_is_three_requests_a_second(sandbox: Sandbox) -> None:
+    done = run(sandbox.config, select=ALL, pingone_requests_per_second=None)
+    assert DEFAULTS["pingone_requests_per_second"] == 3
+    assert sum(done.waits) > (len(sandbox.requests) - 10) / 3
+
+
+@pytest.mark.parametrize("header", ["retry_after_seconds", "retry_after_date"])
+def test_p39_a_429_waits_what_the_vendor_asks_in_seconds_or_as_a_date(sandbox: Sandbox, header: str) -> None:
+    details: dict[str, Any] = {header: 45}
+    sandbox.fault("pingone.usage_counts", "status", status=429, **details)
+    done = run(sandbox.config, select=[COUNTS])
+    assert done.code == 0
+    assert is_whole(sandbox, done, COUNTS)
+    assert sum(wait for wait in done.waits if wait > 30) == pytest.approx(45, abs=2)
+
+
+@pytest.mark.parametrize("region", ["com", "eu", "ca", "asia", "com.au", "sg"])
+def test_p40_there_are_six_regions(region: str) -> None:
+    of_region = host(DEFAULTS | {"pingone_region": region, "pingone_environment_id": "e"})
+    assert of_region.url == f"https://api.pingone.{region}"
+    assert of_region.auth.url == f"https://auth.pingone.{region}/e/as/token"
+
+
+def test_p40_another_region_is_refused_with_the_ones_there_are(sandbox: Sandbox) -> None:
+    config = sandbox.config | {"pingone_region": "us"}
+    (line,) = problems(config, TapUsage.config_jsonschema, [vendor.required for vendor in VENDORS])
+    assert all(region in line for region in ("com", "eu", "ca", "asia", "com.au", "sg"))
+
+
+@pytest.mark.parametrize("tail", ["/", "/v1", "/v1/"])
+def test_p41_no_path_has_the_version_twice(sandbox: Sandbox, tail: str) -> None:
+    done = run(sandbox.config, select=ALL, pingone_api_url=sandbox.config["pingone_api_url"] + tail)
+    assert done.code == 0
+    assert is_whole(sandbox, done, COUNTS)
+    paths = {urlsplit(seen.path).path for seen in sandbox.requests if seen.origin == "pingone api"}
+    assert all(path.startswith("/v1/environments") and "//" not in path for path in paths)
+>>>>>>> cd119d3 (The traps' tests read the login URL where it stands now)
