@@ -18,6 +18,7 @@ from benchmarks import environments, running
 from benchmarks.data import Shape
 from benchmarks.programs import Job, Program
 from benchmarks.running import NULL, ROOT, Run, Server
+from benchmarks.vendors import Setup
 
 ALWAYS = 1000
 
@@ -188,10 +189,10 @@ class Bench:
         return run, found
 
 
-def check(program: Program, shape: Shape, files: Sequence[Path]) -> dict[str, int]:
+def check(program: Program, shape: Shape | Setup, files: Sequence[Path]) -> dict[str, int]:
     """Return what a process of its own finds in a program's files."""
-    sizes = ("--promotions", shape.promotions, "--usages", shape.usages, "--clients", shape.clients)
-    command: list[str | Path] = [sys.executable, "-m", "benchmarks.check", program.format, *files, *map(str, sizes)]
+    module, *sizes = shape.check()
+    command: list[str | Path] = [sys.executable, "-m", module, program.format, *files, *sizes]
     found: dict[str, int] = json.loads(subprocess.check_output(command, cwd=ROOT, env=running.environment()))  # noqa: S603
     return found
 

@@ -6,7 +6,7 @@ Standard library only: the server and the floor run in an environment of their o
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -44,7 +44,19 @@ class Shape:
 
     def arguments(self) -> list[str]:
         """Return the command line of `benchmarks.server`."""
-        return [word for name, value in asdict(self).items() for word in (f"--{name.replace('_', '-')}", str(value))]
+        return arguments(asdict(self))
+
+    def check(self) -> list[str]:
+        """Return module and arguments of what checks a program's output."""
+        return [
+            "benchmarks.check",
+            *arguments({name: getattr(self, name) for name in ("promotions", "usages", "clients")}),
+        ]
+
+
+def arguments(values: Mapping[str, object]) -> list[str]:
+    """Return values as a command line."""
+    return [word for name, value in values.items() for word in (f"--{name.replace('_', '-')}", str(value))]
 
 
 def promotion_id(number: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -60,7 +60,7 @@ class Program:
     Attributes:
         name: in the tables.
         command: returns its command line.
-        format: of its output, for `benchmarks.check`.
+        format: of its output, or the streams that it reads from the sandbox, with commas; for the check.
         sequential: one request at a time, whatever is asked for.
         versions: of what it is built on.
         files: returns what it wrote, given the file with its standard output.
@@ -102,12 +102,39 @@ def tap_genesys(job: Job) -> Sequence[str | Path]:
         "end_date": (FIRST_DAY + timedelta(days=DAYS)).isoformat(),
         "max_concurrency": job.concurrency,
     }
+    return selecting(job, config, {"genesys_oauth_clients", "genesys_client_usage"})
+
+
+def selecting(job: Job, config: Mapping[str, Any], streams: Collection[str]) -> Sequence[str | Path]:
+    """Return the tap's command line for some streams."""
     path = job.write("tap.json", config)
     catalog = json.loads(subprocess.check_output([TAP, "--config", path, "--discover"], stderr=subprocess.DEVNULL))  # noqa: S603
     for stream in catalog["streams"]:
         top = next(entry for entry in stream["metadata"] if not entry["breadcrumb"])
-        top["metadata"]["selected"] = stream["tap_stream_id"] in {"genesys_oauth_clients", "genesys_client_usage"}
+        top["metadata"]["selected"] = stream["tap_stream_id"] in streams
     return [TAP, "--config", path, "--catalog", job.write("catalog.json", catalog)]
+
+
+def reading(name: str, streams: Collection[str], *, hasty: bool, **settings: object) -> Program:
+    """Return the tap for some streams of the sandbox.
+
+    Args:
+        name: in the tables.
+        streams: what it reads; it has the credentials and URLs of their vendors only.
+        hasty: without rates and with short waits, instead of the defaults.
+        settings: further ones.
+    """
+    vendors = tuple({f"{stream.partition('_')[0]}_" for stream in streams})
+
+    def command(job: Job) -> Sequence[str | Path]:
+        config = {
+            name: value
+            for name, value in job.server.config.items()
+            if name.startswith(vendors) and (hasty or isinstance(value, str))
+        }
+        return selecting(job, config | settings, streams)
+
+    return Program(name, command, ",".join(streams))
 
 
 def floor(job: Job) -> list[str | Path]:

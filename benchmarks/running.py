@@ -12,12 +12,14 @@ import tempfile
 import threading
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmarks.data import Shape
+from benchmarks.vendors import Setup
 
 ROOT = Path(__file__).parents[1]
 LONGEST_SECONDS = 600.0
@@ -64,33 +66,68 @@ class Server:
         shape: what it holds.
     """
 
-    def __init__(self, origin: str, shape: Shape) -> None:
+    def __init__(self, origin: str, shape: Shape | Setup) -> None:
         self.origin = origin
         self.shape = shape
 
     def reset(self) -> None:
         """Begin to count anew."""
-        self._ask("POST", "reset")
+        self._ask("POST", "__bench__/reset")
 
     def stats(self) -> dict[str, Any]:
         """Return what was counted."""
-        return self._ask("GET", "stats")
+        return self._ask("GET", "__bench__/stats")
 
-    def _ask(self, method: str, what: str) -> dict[str, Any]:
-        request = urllib.request.Request(f"{self.origin}/__bench__/{what}", method=method)  # noqa: S310 - loopback
+    def _ask(self, method: str, path: str) -> dict[str, Any]:
+        request = urllib.request.Request(f"{self.origin}/{path}", method=method)  # noqa: S310 - loopback
         with urllib.request.urlopen(request) as answer:  # noqa: S310 - loopback
             counted: dict[str, Any] = json.load(answer)
         return counted
 
 
+class Sandbox(Server):
+    """The project's own simulated vendors as a process.
+
+    Attributes:
+        config: settings of a tap that reads from it.
+    """
+
+    def __init__(self, config: Mapping[str, Any], setup: Setup) -> None:
+        super().__init__(config["pingone_api_url"], setup)
+        self.config = config
+
+    def reset(self) -> None:
+        self._ask("DELETE", "__sandbox__/requests")
+
+    def stats(self) -> dict[str, Any]:
+        counted = self._ask("GET", "__sandbox__/requests")
+        statuses: Counter[str] = Counter()
+        for operation in counted["operations"].values():
+            statuses.update(operation)
+        return {"requests": counted["total"], "statuses": statuses}
+
+
 @contextlib.contextmanager
 def serving(shape: Shape, python: Path = Path(sys.executable)) -> Iterator[Server]:
     """Start a server with an interpreter and stop it at the end."""
-    command: list[str | Path] = [python, "-m", "benchmarks.server", *shape.arguments()]
+    with _process([python, "-m", "benchmarks.server", *shape.arguments()]) as said:
+        yield Server(said["origin"], shape)
+
+
+@contextlib.contextmanager
+def simulating(setup: Setup) -> Iterator[Sandbox]:
+    """Start the simulated vendors and stop them at the end."""
+    with _process([sys.executable, "-m", "benchmarks.vendors", *setup.arguments()]) as said:
+        yield Sandbox(said, setup)
+
+
+@contextlib.contextmanager
+def _process(command: Sequence[str | Path]) -> Iterator[dict[str, Any]]:
+    """Start a process, read the JSON of its first line, end it."""
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
         try:
             assert process.stdout  # noqa: S101 - for the type checker
-            yield Server(json.loads(process.stdout.readline())["origin"], shape)
+            yield json.loads(process.stdout.readline())
         finally:
             process.terminate()
 

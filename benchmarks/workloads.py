@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import running
+from benchmarks import running, side_by_side
 from benchmarks.bench import ALWAYS, Bar, Bench, Entrant, Outcome, Result, check, tell
 from benchmarks.data import Shape
 from benchmarks.programs import (
@@ -252,4 +252,7 @@ WORKLOADS: dict[str, Callable[[Bench], Outcome]] = {
     "G": memory,
     "H": polled,
     "I": start,
+    "J": side_by_side.vendors,
+    "K": side_by_side.queries,
+    "L": side_by_side.behind,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,13 @@ from benchmarks import environments, report
 from benchmarks.__main__ import good
 from benchmarks.bench import Bar, Outcome, Result, check
 from benchmarks.data import Shape, client, client_usage, promotion, promotion_id, usages, used_on
-from benchmarks.programs import TAP_GENESYS, TAP_USAGE, Job, Program
-from benchmarks.running import Run, Server, run, serving
+from benchmarks.programs import TAP_GENESYS, TAP_USAGE, Job, Program, reading
+from benchmarks.running import Run, Server, run, serving, simulating
+from benchmarks.vendors import Setup
 from benchmarks.workloads import interrupt
 from tap_usage.sandbox import Sandbox
+from tap_usage.sandbox.genesys_usage import Query
+from tests.truth import STREAMS
 
 SHAPE = Shape(promotions=3, usages=10, clients=2)
 PROMOTION = promotion_id(2)
@@ -146,6 +150,47 @@ def test_an_interrupted_run_and_its_continuation_are_checked_together(number: si
     assert first.code in {-number, 128 + number, 0}
     assert second.code == 0, second.log
     assert found["distinct"] == found["expected"] == 600
+
+
+def test_the_tap_delivers_every_row_of_all_vendors_and_a_check_finds_what_is_missing(tmp_path: Path) -> None:
+    output, program = tmp_path / "output", reading("tap-usage", STREAMS, hasty=True)
+    setup = Setup(clients=2, query_seconds=0.01)
+    with simulating(setup) as vendors:
+        measured = run(program.command(Job(vendors, tmp_path)), output, vendors)
+    found = check(program, setup, [output])
+    lines = output.read_bytes().splitlines(keepends=True)
+    used = [line for line in lines if line.startswith(b'{"type":"RECORD","stream":"elasticpath_promotion_usages"')]
+    lines.remove(used[0])
+    output.write_bytes(b"".join([*lines, used[1], used[2].replace(b'"promotion_id":"', b'"promotion_id":"x')]))
+    less = check(program, setup, [output])
+
+    assert measured.code == 0, measured.log
+    assert measured.requests > len(STREAMS)
+    assert measured.refused == 0
+    assert found["rows"] == found["distinct"] == found["expected"] > 1000
+    assert not found["wrong"]
+    assert less == {"rows": found["rows"] + 1, "distinct": found["rows"] - 1, "wrong": 1, "expected": found["rows"]}
+
+
+def test_the_tap_alone_knows_one_vendor_only(tmp_path: Path) -> None:
+    with simulating(Setup()) as vendors:
+        reading("tap-usage", STREAMS[-2:], hasty=False).command(Job(vendors, tmp_path))
+    config = json.loads((tmp_path / "tap.json").read_text(encoding="utf-8"))
+
+    assert config.keys() == {f"elasticpath_{name}" for name in ("api_url", "client_id", "client_secret")}
+
+
+@pytest.mark.parametrize(("query_seconds", "days", "expected"), [(0, 3, (60, 0)), (10, 0, (10, 10))])
+def test_queries_take_as_long_as_a_workload_says(query_seconds: float, days: int, expected: tuple[int, int]) -> None:
+    setup = Setup(query_seconds=query_seconds, slow_seconds=60, days=days, daily_rows=10)
+    genesys = setup.sandbox().genesys
+    first, later = (
+        Query(None, genesys.clock.started.replace(hour=0) - timedelta(days=back), genesys.clock.started, "Day", ())
+        for back in (3, 2)
+    )
+
+    assert (genesys.seconds_until_complete(first), genesys.seconds_until_complete(later)) == expected
+    assert genesys.polls_until_complete == 0
 
 
 def singer_lines(rows: Sequence[bytes], promotion_number: int) -> bytes:

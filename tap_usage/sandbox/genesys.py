@@ -1,6 +1,7 @@
 """Genesys Cloud: OAuth clients and asynchronous queries over API usage."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
@@ -42,9 +43,10 @@ CODES = {
 
 @dataclass(slots=True)
 class Execution:
-    """A query that was submitted, and how often its results were asked for."""
+    """A query that was submitted, until when it runs, and how often its results were asked for."""
 
     query: Query
+    until: datetime
     polls: int = 0
 
 
@@ -57,6 +59,7 @@ class Genesys(Vendor):
         executions: what was submitted, by execution id.
         client_page_size: clients per page of the list.
         polls_until_complete: how often results are ``Running`` before they are ``Complete``.
+        seconds_until_complete: how long they are, by the sandbox's clock, whatever was polled.
         end_inclusive: whether the end of an interval belongs to it, as a whole day.
         requests_per_minute: limit on the API host, counted by the sandbox's clock; None for no limit.
     """
@@ -68,6 +71,7 @@ class Genesys(Vendor):
         super().__init__(clock, seed, Tokens(clock, timedelta(days=1), "sandbox-genesys-token-{:06d}"))
         self.client_page_size = 4
         self.polls_until_complete = 2
+        self.seconds_until_complete: Callable[[Query], float] = lambda _query: 0.0
         self.end_inclusive = False
         self.requests_per_minute: int | None = None
         self._answers = 0
@@ -284,7 +288,8 @@ class Genesys(Vendor):
     def _execute(self, query: Query) -> Answer:
         self._submitted += 1
         execution_id = f"66666666-0000-4000-8000-{self._submitted:012d}"
-        self.executions[execution_id] = Execution(query)
+        until = self.clock.now() + timedelta(seconds=self.seconds_until_complete(query))
+        self.executions[execution_id] = Execution(query, until)
         uri = f"/api/v2/usage/query/{execution_id}/results"
         if query.client_id is not None:
             uri = f"{CLIENTS}/{query.client_id}/usage/query/results/{execution_id}"
@@ -295,6 +300,6 @@ class Genesys(Vendor):
         if execution is None or execution.query.client_id != request.values.get("client_id"):
             raise RefusedError(404)
         execution.polls += 1
-        if execution.polls <= self.polls_until_complete:
+        if execution.polls <= self.polls_until_complete or self.clock.now() < execution.until:
             return json_answer({"queryStatus": "Running"})
         return json_answer({"queryStatus": "Complete", "results": self.ledger.count(execution.query)})

@@ -75,6 +75,20 @@ def test_a_submit_answers_200_and_202_by_turns_with_a_relative_link(client: Clie
     assert body["resultsUri"] == f"{ORGANIZATION}/{body['executionId']}/results"
 
 
+def test_results_are_running_as_long_as_set_for_their_query(client: Client, sandbox: Sandbox) -> None:
+    sandbox.genesys.polls_until_complete = 0
+    sandbox.genesys.seconds_until_complete = lambda query: 10 if query.client_id else 0
+    slow, fast = (
+        client.post("genesys", path, NOVEMBER | {"groupBy": ["TemplateUri"]}).json()["resultsUri"]
+        for path in (f"{CLIENTS}/{FIRST}/usage/query", ORGANIZATION)
+    )
+    found = [client.get("genesys", path).json()["queryStatus"] for path in (slow, fast)]
+    for _ in range(2):
+        sandbox.advance(seconds=5)
+        found.append(client.get("genesys", slow).json()["queryStatus"])
+    assert found == ["Running", "Complete", "Running", "Complete"]
+
+
 def test_results_are_running_as_often_as_set_and_stay_complete(client: Client, sandbox: Sandbox) -> None:
     sandbox.genesys.polls_until_complete = 3
     path = client.post("genesys", ORGANIZATION, NOVEMBER).json()["resultsUri"]
