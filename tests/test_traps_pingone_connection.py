@@ -85,7 +85,7 @@ def test_p39_a_429_waits_what_the_vendor_asks_in_seconds_or_as_a_date(sandbox: S
 def test_p40_there_are_six_regions(region: str) -> None:
     of_region = host(DEFAULTS | {"pingone_region": region, "pingone_environment_id": "e"})
     assert of_region.url == f"https://api.pingone.{region}"
-    assert of_region.token.url == f"https://auth.pingone.{region}/e/as/token"
+    assert of_region.auth.url == f"https://auth.pingone.{region}/e/as/token"
 
 
 def test_p40_another_region_is_refused_with_the_ones_there_are(sandbox: Sandbox) -> None:
