@@ -17,7 +17,7 @@ from tap_usage.reading.extraction import Extraction
 from tap_usage.reading.run import Run
 from tap_usage.reading.sheet import Sheet
 from tap_usage.rest.loop import Task
-from tap_usage.rest.paging import Row
+from tap_usage.rest.pages.query import Row
 from tap_usage.rest.workers import Workers
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from tap_usage.reading.progress import Bookmarked, Unit
 from tap_usage.rest.connection import Answer
 from tap_usage.rest.errors import ContradictionError
-from tap_usage.rest.paging import Ask, Reading
+from tap_usage.rest.pages.query import Ask, Reading
 
 IDENTITY = "promotion_id"
 MOST_STATE_BYTES_PER_PARTITION = 10

@@ -19,7 +19,7 @@ from tap_usage.reading.progress import Ordered, Windowed
 from tap_usage.reading.sheet import Unit
 from tap_usage.reading.state import Bookmarks
 from tap_usage.reading.windows import Calendar, add, floor
-from tap_usage.rest.paging import Page
+from tap_usage.rest.pages.query import Page
 from tap_usage.times import instant, utc_text
 from tests.state_life import CONTRADICTS, IDENTITY, Held, Life, Over
 

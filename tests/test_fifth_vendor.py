@@ -28,7 +28,7 @@ from singer_sdk import typing as th
 
 from tap_usage.rest.auth import Key
 from tap_usage.rest.host import Host
-from tap_usage.rest.paging import NextLink
+from tap_usage.rest.pages.links import NextLink
 from tap_usage.settings import Required
 from tap_usage.reading.sheet import Sheet
 from tap_usage.vendors.vendor import Vendor
@@ -50,7 +50,8 @@ class Deliveries(Sheet):
 
     name = "acme_deliveries"
     path = "/deliveries"
-    paging = NextLink(rows="deliveries", link="next")
+    paging = NextLink("next")
+    rows = "deliveries"
     primary_keys = ("id",)
 
 

@@ -84,7 +84,7 @@ def test_a_vendors_streams_stand_parents_first_and_name_their_source(path: Path)
 
 def test_mechanisms_have_no_vendors_word_in_their_code() -> None:
     words = [path.stem for path in VENDORS]
-    for path in [*(ROOT / "tap_usage" / "rest").glob("*.py"), *(ROOT / "tap_usage").glob("*.py")]:
+    for path in [*(ROOT / "tap_usage" / "rest").rglob("*.py"), *(ROOT / "tap_usage").glob("*.py")]:
         for node in ast.walk(tree(path)):
             name = getattr(node, "id", "") or getattr(node, "attr", "") or getattr(node, "arg", "") or ""
             assert not [word for word in words if word in str(name).lower()], path

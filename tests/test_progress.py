@@ -15,7 +15,7 @@ from tap_usage.reading.sheet import Unit
 from tap_usage.reading.state import Bookmarks
 from tap_usage.reading.windows import Calendar
 from tap_usage.rest.errors import ReadError
-from tap_usage.rest.paging import Page
+from tap_usage.rest.pages.query import Page
 from tests.state_life import CONTRADICTS, FAILS, GONE, Over, written
 from tests.state_model import Ledger, Shop
 

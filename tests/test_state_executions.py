@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tap_usage.reading.executions import Executions
-from tap_usage.rest.polling import Submitted
+from tap_usage.rest.pages.query import Submitted
 from tap_usage.sandbox import Sandbox
 from tests.running import run
 from tests.state_life import written

@@ -8,7 +8,7 @@ from typing import Any
 
 from tap_usage.reading.state import KEPT
 from tap_usage.rest.errors import ReadError
-from tap_usage.rest.polling import Submitted
+from tap_usage.rest.pages.query import Submitted
 from tap_usage.times import instant, utc_text
 
 

@@ -19,9 +19,8 @@ from tap_usage.reading.state import Bookmarks
 from tap_usage.reading.windows import Calendar
 from tap_usage.rest import fanout
 from tap_usage.rest.errors import PagingError, ReadError, RequestError, plain
-from tap_usage.rest.offsets import OffsetPages
-from tap_usage.rest.paging import Page, Reading, Row
-from tap_usage.rest.polling import Execution, Submitted, fingerprint
+from tap_usage.rest.pages.polling import fingerprint
+from tap_usage.rest.pages.query import Page, Query, Reading, Row, Rows, Submitted
 from tap_usage.rest.workers import Sent, Workers
 from tap_usage.times import instant
 
@@ -105,7 +104,7 @@ class Extraction:
         progress.end()
         self._refuse_nothing_everywhere(len(contexts))
         self._listed(found, shaping.names, complete=complete and not failed)
-        if isinstance(self._sheet.paging, Execution) and not failed:
+        if self._sheet.results and not failed:
             Executions(self._state).clear()
         self._run.save()
 
@@ -210,17 +209,24 @@ class Extraction:
     # Readings
 
     def _reading(self, unit: Unit, calendar: Calendar | None) -> Reading:
-        sheet, paging = self._sheet, self._sheet.paging
+        sheet = self._sheet
         request = sheet.request(unit)
-        request = replace(request, path=fill(request.path, unit))
-        if isinstance(paging, OffsetPages):
-            end = sheet.config.get("end_date") if paging.order else None
-            return paging.read(request, unit.start, instant(end) if end else None)
-        if not isinstance(paging, Execution):
-            return paging.read(request)
-        connection = self._workers.connection
-        mark = fingerprint(connection.host.url, request)
-        executions = Executions(self._state)
+        end = sheet.config.get("end_date")
+        query = Query(
+            replace(request, path=fill(request.path, unit)),
+            Rows(sheet.rows, sheet.beside, sheet.envelope),
+            sheet.identity(),
+            vanishing=sheet.parent is not None,
+            start=unit.start,
+            end=instant(end) if end else None,
+            results=fill(sheet.results, unit),
+        )
+        return sheet.paging.read(self._execution(query, unit, calendar) if sheet.results else query)
+
+    def _execution(self, query: Query, unit: Unit, calendar: Calendar | None) -> Query:
+        """Return the query with what is known of its execution, and who is to know more."""
+        connection, executions = self._workers.connection, Executions(self._state)
+        mark = fingerprint(connection.host.url, query.request)
         final = bool(calendar and unit.window and calendar.is_final(unit.window.end - timedelta(days=1)))
 
         def journal(submitted: Submitted | None) -> None:
@@ -231,11 +237,11 @@ class Extraction:
                 executions.drop(mark)
 
         resume = executions.find(mark, connection.now())
-        return paging.read(request, fill(paging.results, unit), connection.clock, journal, resume)
+        return replace(query, clock=connection.clock, journal=journal, resume=resume)
 
     def _progress(self, now: datetime, calendar: Calendar | None, listed: list[str], *, complete: bool) -> FullTable:
         sheet, config = self._sheet, self._sheet.config
-        if isinstance(sheet.paging, Execution):
+        if sheet.results:
             Executions(self._state).forget_old(now)
         if not sheet.bookmarked:
             return FullTable(calendar.last if calendar else None)

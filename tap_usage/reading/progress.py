@@ -12,7 +12,7 @@ from tap_usage.reading.sheet import Context, Unit
 from tap_usage.reading.state import Bookmarks
 from tap_usage.reading.windows import Calendar, Window
 from tap_usage.rest.errors import ContradictionError
-from tap_usage.rest.paging import Page, Reading
+from tap_usage.rest.pages.query import Page, Reading
 from tap_usage.times import day_of, instant, midnight, shifted, utc_text
 
 STAYS_FRESH = timedelta(hours=1)

@@ -8,7 +8,7 @@ from tap_usage.reading.sheet import Sheet, Unit, Windows
 from tap_usage.reading.snapshots import Snapshots
 from tap_usage.reading.windows import Calendar, Window, floor
 from tap_usage.rest.errors import PagingError
-from tap_usage.rest.paging import Page, Row
+from tap_usage.rest.pages.query import Page, Row
 from tap_usage.times import day_of, utc_text
 
 
@@ -51,7 +51,7 @@ class Shaping:
         row_changes.leave_out(rows, sheet.secrets)
         row_changes.blank_to_null(rows, sheet.blanks)
         row_changes.read_numbers(rows, sheet.numbers)
-        added: Row = {**{field: page.body.get(field) for field in sheet.envelope}, **self._constants, **unit.context}
+        added: Row = {**self._constants, **unit.context}
         if sheet.observed:
             added["observed_on"] = utc_text(page.date)[:10]
         for row in rows if added else ():

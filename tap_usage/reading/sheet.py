@@ -15,9 +15,7 @@ from tap_usage import schema
 from tap_usage.reading.failures import Subject
 from tap_usage.reading.snapshots import Counters
 from tap_usage.reading.windows import UNITS, Calendar, Window
-from tap_usage.rest.offsets import OffsetPages
-from tap_usage.rest.paging import NextLink, SinglePage
-from tap_usage.rest.polling import Execution
+from tap_usage.rest.pages.query import Paging
 from tap_usage.rest.request import Request
 from tap_usage.times import instant
 
@@ -25,8 +23,6 @@ Config = Mapping[str, Any]
 Context = Mapping[str, str]
 Ask = Callable[[date, date, Config], Mapping[str, Any]]
 """What asks for the days from one to before another, by the settings."""
-
-ADDED = ("usage_key", "observed_on", "observed_at", "is_final")
 
 
 class SheetError(Exception):
@@ -99,12 +95,15 @@ class Sheet:
         path: below the vendor's URL, with `{field}` for fields of the context.
         params: constant query parameters; a `Setting` stands for its value.
         paging: how the answer goes on.
+        rows: path of the rows in an answer, `*` goes through a list; "" when the answer itself is the only row.
+        beside: names of which one must be there when the rows are missing.
+        envelope: paths of outer fields that every row carries, by their last names.
+        results: path of the results of a query, with `{execution_id}` and the placeholders of `path`.
         tuning: fields of `paging` that settings determine.
         permission: what the credentials must be allowed to, for the line of a refusal.
 
         primary_keys, replication_key: fields of the row.
         key_fields: dimensions of `usage_key`, for rows without a key of their own.
-        envelope: fields of the answer that every row carries.
         constants: field to add → setting.
         blanks: fields in which the vendor writes "" for nothing.
         numbers: fields in which the vendor writes numbers as text.
@@ -131,14 +130,17 @@ class Sheet:
     name: ClassVar[str] = ""
     path: ClassVar[str] = ""
     params: ClassVar[Mapping[str, Any]] = {}
-    paging: SinglePage | NextLink | OffsetPages | Execution
+    paging: Paging
+    rows: ClassVar[str] = ""
+    beside: ClassVar[tuple[str, ...]] = ()
+    envelope: ClassVar[tuple[str, ...]] = ()
+    results: ClassVar[str] = ""
     tuning: ClassVar[Mapping[str, str]] = {}
     permission: ClassVar[str] = ""
 
     primary_keys: ClassVar[tuple[str, ...]] = ()
     replication_key: ClassVar[str] = ""
     key_fields: ClassVar[tuple[str, ...]] = ()
-    envelope: ClassVar[tuple[str, ...]] = ()
     constants: ClassVar[Mapping[str, str]] = {}
     blanks: ClassVar[tuple[str, ...]] = ()
     numbers: ClassVar[tuple[str, ...]] = ()
@@ -218,7 +220,7 @@ class Sheet:
     def subject(self) -> Subject:
         """What failures of this stream are about."""
         vendor, _, kind = (self.parent or self).name.partition("_")
-        if self.windows or isinstance(self.paging, Execution):
+        if self.windows or self.results:
             kind = "queries"
         return Subject(vendor, self.name, kind.replace("_", " "), self.permission)
 
@@ -237,8 +239,10 @@ class Sheet:
 
     @classmethod
     def identity(cls) -> tuple[str, ...]:
-        """Return the fields that the vendor sends and that tell rows apart; none where only their place does."""
-        added = {*ADDED, *cls.context_fields()}
+        """Return the fields that the vendor sends and that tell the rows of one reading apart; () for their place."""
+        if {"usage_key", cls.windows and cls.windows.stamp} & set(cls.primary_keys):
+            return ()
+        added = {*cls.context_fields(), *cls.constants, "observed_on"}
         return tuple(name for name in cls.primary_keys if name not in added)
 
     def _value(self, value: Any) -> Any:  # noqa: ANN401 - query values

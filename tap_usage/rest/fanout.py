@@ -18,7 +18,7 @@ from typing import Generic, TypeVar
 from tap_usage.rest.connection import Answer
 from tap_usage.rest.errors import ReadError
 from tap_usage.rest.memory import Share
-from tap_usage.rest.paging import PAGE_BYTES, Ask, Page, Reading
+from tap_usage.rest.pages.query import PAGE_BYTES, Ask, Page, Reading
 from tap_usage.rest.workers import Sent, Workers
 
 READINGS_PER_WORKER = 4

@@ -14,13 +14,13 @@ from tap_usage.reading.snapshots import Counters
 from tap_usage.rest.auth import ClientCredentials
 from tap_usage.rest.errors import Rule, Verdict
 from tap_usage.rest.host import ErrorFields, Host
-from tap_usage.rest.paging import SinglePage
+from tap_usage.rest.pages.single import SinglePage
 from tap_usage.settings import Required, number, secret, text, whole
 from tap_usage.vendors.vendor import Vendor
 
 LENGTHS = {"day": 10, "month": 7, "year": 4}
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-ENVELOPE = ("accountId", "period", "usageForAccount", "creditsForAccount")
+BESIDE = ("accountId", "period", "usageForAccount", "creditsForAccount")
 
 SETTINGS = th.PropertiesList(
     text("demandbase_client_id", "Client id of the API key"),
@@ -106,7 +106,9 @@ class ApiUsage(Sheet):
 
     name = "demandbase_api_usage"
     path = "/api/v1/admin/usage"
-    paging = SinglePage(rows="usageForAccount", envelope=ENVELOPE)
+    paging = SinglePage()
+    rows = "usageForAccount"
+    beside = BESIDE
     windows = PERIODS
     primary_keys = ("usage_key",)
     replication_key = "period_start"
@@ -122,7 +124,9 @@ class Credits(Sheet):
 
     name = "demandbase_credits"
     path = ApiUsage.path
-    paging = SinglePage(rows="creditsForAccount", envelope=ENVELOPE, most=1)
+    paging = SinglePage(most=1)
+    rows = "creditsForAccount"
+    beside = BESIDE
     windows = replace(PERIODS, field="", stamp="")
     primary_keys = ("accountId", "observed_on")
     envelope = ("accountId", "accountName")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from singer_sdk import typing as th
@@ -10,7 +11,7 @@ from singer_sdk import typing as th
 from tap_usage.reading.sheet import Sheet
 from tap_usage.rest.auth import ClientCredentials
 from tap_usage.rest.host import ErrorFields, Host
-from tap_usage.rest.offsets import OffsetPages, Order
+from tap_usage.rest.pages.offsets import OffsetPages, Order
 from tap_usage.settings import Required, number, secret, text, texts, whole
 from tap_usage.vendors.vendor import Vendor
 
@@ -51,7 +52,6 @@ def by_used_on(start: str | None, end: str | None) -> dict[str, str]:
 
 
 PAGES = OffsetPages(
-    rows="data",
     limit_param="page[limit]",
     offset_param="page[offset]",
     totals=("meta.results.total", "meta.pagination.total"),
@@ -66,6 +66,7 @@ class Promotions(Sheet):
     name = "elasticpath_promotions"
     path = "/v2/rule-promotions"
     paging = PAGES
+    rows = "data"
     tuning = TUNING
     primary_keys = ("id",)
     only = "elasticpath_promotion_ids"
@@ -78,7 +79,8 @@ class PromotionUsages(Sheet):
 
     name = "elasticpath_promotion_usages"
     path = "/v2/rule-promotions/{promotion_id}/usages"
-    paging = OffsetPages(**{**vars(PAGES), "order": Order("used_on", by_used_on), "vanishing": True})
+    paging = replace(PAGES, order=Order("used_on", by_used_on))
+    rows = "data"
     tuning = TUNING
     primary_keys = ("id",)
     replication_key = "used_on"

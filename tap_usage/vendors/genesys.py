@@ -12,8 +12,8 @@ from tap_usage.reading.sheet import Config, Setting, Sheet, Windows
 from tap_usage.rest.auth import ClientCredentials
 from tap_usage.rest.errors import Rule, Verdict
 from tap_usage.rest.host import Budget, ErrorFields, Host
-from tap_usage.rest.paging import NextLink
-from tap_usage.rest.polling import Execution
+from tap_usage.rest.pages.links import NextLink
+from tap_usage.rest.pages.polling import Execution
 from tap_usage.settings import Required, domain, number, secret, text, texts, whole
 from tap_usage.times import midnight
 from tap_usage.vendors.vendor import Vendor
@@ -96,21 +96,6 @@ def host(config: Mapping[str, Any]) -> Host:
     )
 
 
-def execution(results: str, *, vanishing: bool = False) -> Execution:
-    """Return how a query runs; org and client results have the id at different places of their paths."""
-    return Execution(
-        results=results,
-        rows="results",
-        execution_id="executionId",
-        status="queryStatus",
-        running=("Running",),
-        complete=("Complete",),
-        failed=("Failed",),
-        more="cursors.after",
-        vanishing=vanishing,
-    )
-
-
 CLIENT_PERMISSION = "oauth:client:view or usage:client:view"
 CLIENT_RESULTS = "/api/v2/oauth/clients/{oauth_client_id}/usage/query/results/{execution_id}"
 
@@ -120,7 +105,8 @@ class OAuthClients(Sheet):
 
     name = "genesys_oauth_clients"
     path = "/api/v2/oauth/clients"
-    paging = NextLink(rows="entities", link="nextUri", total="total")
+    paging = NextLink("nextUri", total="total")
+    rows = "entities"
     primary_keys = ("id",)
     secrets = ("secret",)
     permission = "oauth:client:view"
@@ -132,6 +118,15 @@ class OAuthClients(Sheet):
 class Usage(Sheet):
     """What the results of all queries share: dimensions that were not grouped by come as ""."""
 
+    paging = Execution(
+        execution_id="executionId",
+        status="queryStatus",
+        running=("Running",),
+        complete=("Complete",),
+        failed=("Failed",),
+        more="cursors.after",
+    )
+    rows = "results"
     primary_keys = ("usage_key",)
     blanks = ("clientName", *DIMENSIONS.values())
     promised = METRICS
@@ -171,7 +166,7 @@ class OrganizationUsage(UsageQuery):
 
     name = "genesys_organization_usage"
     path = "/api/v2/usage/query"
-    paging = execution("/api/v2/usage/query/{execution_id}/results")
+    results = "/api/v2/usage/query/{execution_id}/results"
     group_by = "genesys_group_by"
     windows = windows(group_by)
     permission = "oauth:client:view or usage:organization:view"
@@ -183,7 +178,7 @@ class ClientUsage(UsageQuery):
 
     name = "genesys_client_usage"
     path = "/api/v2/oauth/clients/{oauth_client_id}/usage/query"
-    paging = execution(CLIENT_RESULTS, vanishing=True)
+    results = CLIENT_RESULTS
     parent = OAuthClients
     group_by = "genesys_client_group_by"
     windows = windows(group_by)
@@ -196,7 +191,7 @@ class ClientUsageSummary(Usage):
 
     name = "genesys_client_usage_summary"
     path = "/api/v2/oauth/clients/{oauth_client_id}/usage/summary"
-    paging = execution(CLIENT_RESULTS, vanishing=True)
+    results = CLIENT_RESULTS
     parent = OAuthClients
     permission = CLIENT_PERMISSION
     observed = True

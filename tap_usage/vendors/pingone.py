@@ -11,7 +11,8 @@ from tap_usage.reading.sheet import Sheet
 from tap_usage.reading.snapshots import Counters
 from tap_usage.rest.auth import ClientCredentials
 from tap_usage.rest.host import ErrorFields, Host
-from tap_usage.rest.paging import NextLink, SinglePage
+from tap_usage.rest.pages.links import NextLink
+from tap_usage.rest.pages.single import SinglePage
 from tap_usage.settings import Required, number, secret, text, texts
 from tap_usage.vendors.vendor import Vendor
 
@@ -60,18 +61,20 @@ def host(config: Mapping[str, Any]) -> Host:
     )
 
 
-def pages(rows: str) -> NextLink:
-    """Return the paging of a HAL collection; `_embedded` may be missing when there is nothing."""
-    return NextLink(f"_embedded.{rows}", "_links.next.href", envelope=("_embedded", "_links", "size"), vanishing=True)
+class Collection(Sheet):
+    """A HAL collection; `_embedded` may be missing when there is nothing."""
+
+    paging = NextLink("_links.next.href")
+    beside = ("_embedded", "_links", "size")
+    primary_keys = ("id",)
 
 
-class Environments(Sheet):
+class Environments(Collection):
     """Environments the credentials can see. https://developer.pingidentity.com/pingone-api/platform/environments.html."""
 
     name = "pingone_environments"
     path = "/v1/environments"
-    paging = NextLink("_embedded.environments", "_links.next.href", envelope=("_embedded", "_links", "size"))
-    primary_keys = ("id",)
+    rows = "_embedded.environments"
     only = "pingone_environment_ids"
     permission = "orgmgt:read:environment, by an administrator role of the worker application"
     children = {"environment_id": "id"}
@@ -86,25 +89,23 @@ class InAnEnvironment(Sheet):
     permission = "an administrator role of the worker application that reads credentials in this environment"
 
 
-class CredentialTypes(InAnEnvironment):
+class CredentialTypes(InAnEnvironment, Collection):
     """Credential types. https://developer.pingidentity.com/pingone-api/credentials/credential-types.html."""
 
     name = "pingone_credential_types"
     path = "/v1/environments/{environment_id}/credentialTypes"
-    paging = pages("items")
-    primary_keys = ("id",)
+    rows = "_embedded.items"
     parent = Environments
     inhabited = True
     children = {"credential_type_id": "id"}
 
 
-class IssuanceRules(InAnEnvironment):
+class IssuanceRules(InAnEnvironment, Collection):
     """Issuance rules. https://developer.pingidentity.com/pingone-api/credentials/credential-issuance-rules.html."""
 
     name = "pingone_issuance_rules"
     path = "/v1/environments/{environment_id}/credentialTypes/{credential_type_id}/issuanceRules"
-    paging = pages("issuanceRules")
-    primary_keys = ("id",)
+    rows = "_embedded.issuanceRules"
     parent = CredentialTypes
     children = {"issuance_rule_id": "id"}
     promised = ("status",)
@@ -115,7 +116,8 @@ class IssuanceRuleUsageCounts(InAnEnvironment):
 
     name = "pingone_issuance_rule_usage_counts"
     path = f"{IssuanceRules.path}/{{issuance_rule_id}}/usageCounts"
-    paging = SinglePage(envelope=COUNTERS, vanishing=True)
+    paging = SinglePage()
+    beside = COUNTERS
     primary_keys = ("issuance_rule_id", "observed_on")
     parent = IssuanceRules
     counters = Counters("issuance_rule_id", COUNTERS)

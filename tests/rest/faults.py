@@ -5,11 +5,11 @@ from __future__ import annotations
 from email.utils import format_datetime
 
 from tap_usage.rest.connection import Request
-from tap_usage.rest.paging import rows_at
+from tap_usage.rest.pages.query import Rows
 from tests.rest.loopback import Reply, reply
 from tests.rest.virtual import NOW
 
-ROWS = Request("/rows", check=rows_at("rows"))
+ROWS = Request("/rows", check=Rows("rows").problem)
 GOOD = reply(b'{"rows": []}')
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n"
 IN_A_MINUTE = format_datetime(NOW.replace(minute=1), usegmt=True)

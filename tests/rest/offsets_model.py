@@ -22,10 +22,10 @@ from typing import Any, cast
 from tap_usage.rest.connection import Connection, Request
 from tap_usage.rest.loop import Loop
 from tap_usage.rest.memory import MOST_BYTES
-from tap_usage.rest.paging import Page, Reading
+from tap_usage.rest.pages.query import Page, Reading
 from tap_usage.rest.workers import Receiver, Workers
 from tests.rest.scripted import POLL, Slow, given
-from tests.rest.store import Store, pages
+from tests.rest.store import Store, data, pages
 from tests.rest.virtual import Scales, VirtualClock, refusal
 
 RUNS_PER_LINE = 1000
@@ -186,7 +186,7 @@ def partition_of(dice: random.Random, place: int) -> Partition:
         max_offset=max_offset,
     )
     faults = {dice.randint(1, 30)} if dice.random() < 0.1 else set()
-    reading = pages(size=size, max_offset=max_offset).read(Request(f"/{place}"))
+    reading = pages(size=size, max_offset=max_offset).read(data(f"/{place}"))
     return Partition(store, reading, kind == "quiet", faults)
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from tap_usage.rest.connection import Request
-from tap_usage.rest.paging import Ask, Page, Reading
-from tap_usage.rest.polling import Execution, Submitted
+from tap_usage.rest.pages.polling import Execution
+from tap_usage.rest.pages.query import Ask, Page, Query, Reading, Rows, Submitted
 from tests.rest.virtual import VirtualClock, drain, give, refusal
 
 SPEC = Execution(
-    results="/query/{execution_id}/results",
-    rows="results",
     execution_id="executionId",
     status="queryStatus",
     running=("Running", "Queued"),
@@ -22,6 +21,7 @@ SPEC = Execution(
     timeout=600.0,
 )
 SUBMIT = Request("/query", "POST", params={"a": 1}, json={"interval": "x"})
+QUERY = Query(SUBMIT, Rows("results"), results="/query/{execution_id}/results")
 RUNNING = {"queryStatus": "Running"}
 ROWS = [{"requests": 1}, {"requests": 2}]
 COMPLETE = {"queryStatus": "Complete", "results": ROWS}
@@ -35,14 +35,14 @@ def submitted(number: int) -> dict[str, Any]:
 class Play:
     """Plays a reading: time passes as the reading asks, the other side answers what a script says, then Running."""
 
-    def __init__(self, *script: Any, spec: Execution = SPEC, resume: Submitted | None = None) -> None:  # noqa: ANN401
+    def __init__(self, *script: Any, spec: Execution = SPEC, query: Query = QUERY) -> None:  # noqa: ANN401
         self.clock = VirtualClock()
         self.script = list(script)
         self.journal: list[str | None] = []
         self.asked: list[str] = []
         self.delays: list[float] = []
         self.pages: list[Page] = []
-        self.reading: Reading = spec.read(SUBMIT, spec.results, self.clock, self._note, resume)
+        self.reading: Reading = spec.read(replace(query, clock=self.clock, journal=self._note))
         while not self.reading.finished:
             ask = self.reading.next_ask()
             assert ask, "the reading neither asks nor ends"

@@ -14,9 +14,10 @@ from tap_usage.rest.connection import Answer, Connection, Request
 from tap_usage.rest.fanout import Event
 from tap_usage.rest.host import Host
 from tap_usage.rest.loop import Loop
-from tap_usage.rest.paging import Ask, Page, Reading, SinglePage
+from tap_usage.rest.pages.query import Ask, Page, Reading
+from tap_usage.rest.pages.single import SinglePage
 from tap_usage.rest.workers import Sent, Workers
-from tests.rest.virtual import NOW, answer
+from tests.rest.virtual import NOW, about, answer
 from tests.running import ImpatientClock
 
 Script = Callable[[Request], Any]
@@ -62,12 +63,12 @@ def scripted(workers: Workers) -> Scripted:
 
 PATIENCE = 10_000
 POLL = "/poll"
-ONE = SinglePage(rows="items")
+ONE = SinglePage()
 
 
 def singles(count: int) -> Iterator[tuple[int, Reading]]:
     for number in range(count):
-        yield number, ONE.read(Request(f"/{number}"))
+        yield number, ONE.read(about(f"/{number}"))
 
 
 def row_of(request: Request) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from tap_usage.rest.connection import Request
-from tap_usage.rest.offsets import OffsetPages, Order
-from tap_usage.rest.paging import Page, Reading
-from tests.rest.virtual import drive
+from tap_usage.rest.pages.offsets import OffsetPages, Order
+from tap_usage.rest.pages.query import Page, Query, Reading
+from tests.rest.virtual import about, drive
 
 Change = tuple[str, int]
 
@@ -27,7 +27,11 @@ def bounds(start: str | None, end: str | None) -> dict[str, str]:
 def pages(*, ordered: bool = True, **fields: Any) -> OffsetPages:  # noqa: ANN401 - fields of the specification
     sheet = {"size": 3, "max_offset": 1000, "order": Order("used_on", bounds) if ordered else None, **fields}
     totals = ("meta.results.total", "meta.pagination.total")
-    return OffsetPages("data", "limit", "offset", totals, method="meta.results.total_method", **sheet)
+    return OffsetPages("limit", "offset", totals, method="meta.results.total_method", **sheet)
+
+
+def data(request: Request | str = "/rows", **fields: Any) -> Query:  # noqa: ANN401 - fields of the query
+    return about(request, "data", **fields)
 
 
 @dataclass
@@ -124,7 +128,7 @@ def read(  # noqa: PLR0913 - one world
             assert passed <= set(given), f"the mark {page.mark} claims {passed - set(given)}"
 
     before = {row["id"] for row in store.rows if start and row["used_on"] < start}
-    reading = spec.read(Request("/rows"), start, end)
+    reading = spec.read(data(start=start, end=end))
     drive(reading, store, in_flight=in_flight, order=None if seed is None else random.Random(seed), seen=seen)  # noqa: S311 - any order
     return given, reading
 

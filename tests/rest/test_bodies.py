@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from tap_usage.rest.bodies import decode
 from tap_usage.rest.errors import RequestError
-from tap_usage.rest.offsets import OffsetPages
-from tap_usage.rest.paging import NextLink, Page, Reading, SinglePage, rows_at
+from tap_usage.rest.pages.links import NextLink
+from tap_usage.rest.pages.offsets import OffsetPages
+from tap_usage.rest.pages.query import Page, Reading, Rows
+from tap_usage.rest.pages.single import SinglePage
 from tests.rest.faults import ROWS
 from tests.rest.loopback import TOKEN, Loopback, Reply, connect, in_turn, reply
-from tests.rest.virtual import drive
+from tests.rest.virtual import about, drive
 from tests.running import ImpatientClock
 
 MARK = b"\xef\xbb\xbf"
@@ -106,8 +108,7 @@ def test_a_body_that_is_empty_by_mistake_is_asked_for_again() -> None:
 
 @pytest.mark.parametrize("body", [{"rows": None, "meta": {"total": 0}}, {"meta": {"total": 0}}])
 def test_null_is_an_empty_list_where_the_total_is_0(body: object) -> None:
-    check = rows_at("rows", totals=("meta.other", "meta.total"))
-    assert check(body) is None
+    assert Rows("rows").problem(body, ("meta.other", "meta.total")) is None
 
 
 @pytest.mark.parametrize(
@@ -123,19 +124,18 @@ def test_null_is_an_empty_list_where_the_total_is_0(body: object) -> None:
     ],
 )
 def test_null_is_no_list_otherwise(body: object) -> None:
-    check = rows_at("rows", totals=("meta.other", "meta.total"))
-    assert check(body) == "an answer without rows in `rows`"
+    assert Rows("rows").problem(body, ("meta.other", "meta.total")) == "an answer without rows in `rows`"
 
 
-PAGES = OffsetPages(rows="rows", limit_param="limit", offset_param="offset", totals=("total",))
+PAGES = OffsetPages(limit_param="limit", offset_param="offset", totals=("total",))
 
 
 @pytest.mark.parametrize(
     "reading",
     [
-        NextLink(rows="rows", link="next", total="total").read(ROWS),
-        PAGES.read(ROWS),
-        SinglePage(rows="rows", envelope=("total",)).read(ROWS),
+        NextLink("next", total="total").read(about(ROWS, "rows")),
+        PAGES.read(about(ROWS, "rows")),
+        SinglePage().read(about(ROWS, Rows("rows", beside=("total",)))),
     ],
     ids=["links", "offsets", "one page"],
 )

@@ -13,7 +13,7 @@ from tap_usage.rest.auth import ClientCredentials
 from tap_usage.rest.connection import Connection, Request
 from tap_usage.rest.errors import ReadError
 from tap_usage.rest.host import ErrorFields, Host
-from tap_usage.rest.paging import rows_at
+from tap_usage.rest.pages.query import Rows
 from tests.rest.loopback import Heard, Loopback, Reply, in_turn, reply
 from tests.running import ImpatientClock
 
@@ -21,7 +21,7 @@ MARKS = ("marker-secret", "marker-client", "marker-token", "marker-query", "mark
 BODY = (
     b'{"error": "invalid_request", "error_description": "marker-body", "message": "marker-body", "x": ["marker-body"]}'
 )
-ROWS = Request("/rows", params={"filter": "marker-query"}, check=rows_at("rows"))
+ROWS = Request("/rows", params={"filter": "marker-query"}, check=Rows("rows").problem)
 
 ANSWERS = {
     "good": reply(b'{"rows": ["marker-body"]}'),

@@ -9,11 +9,12 @@ import pytest
 from tap_usage.rest.clock import Clock
 from tap_usage.rest.connection import Request
 from tap_usage.rest.fanout import READINGS_PER_WORKER
-from tap_usage.rest.paging import NextLink, Reading
+from tap_usage.rest.pages.links import NextLink
+from tap_usage.rest.pages.query import Reading
 from tap_usage.rest.workers import Workers
 from tests.rest.scripted import Slow, everything, given, row_of, scripted, singles
-from tests.rest.store import Store, pages
-from tests.rest.virtual import NOW, VirtualClock
+from tests.rest.store import Store, data, pages
+from tests.rest.virtual import NOW, VirtualClock, about
 
 
 def test_nothing_to_read_is_no_event_and_no_thread(open_workers: Callable[..., Workers]) -> None:
@@ -68,7 +69,7 @@ def test_no_more_threads_are_started_than_there_is_work(open_workers: Callable[.
     following = {"/0": "/1", "/1": "/2", "/2": None}
     workers = open_workers(lambda request: row_of(request) | {"next": following[request.path]}, max_concurrency=64)
     before = threading.active_count()
-    everything(workers, iter([(0, NextLink("items", "next").read(Request("/0")))]))
+    everything(workers, iter([(0, NextLink("next").read(about("/0")))]))
     assert len(scripted(workers).asked) == 3
     assert threading.active_count() - before <= 1
 
@@ -145,7 +146,7 @@ def test_one_partition_with_many_pages_uses_all_workers(open_workers: Callable[.
         return store(request)
 
     workers = open_workers(script, max_concurrency=4, clock=Clock())
-    (key,) = {key for key, _ in everything(workers, iter([(0, pages(size=5).read(Request("/0")))]))}
+    (key,) = {key for key, _ in everything(workers, iter([(0, pages(size=5).read(data("/0")))]))}
     assert key == 0
     assert scripted(workers).most_busy == 4
 

@@ -12,7 +12,8 @@ from tap_usage.rest.clock import Clock, Stopped
 from tap_usage.rest.connection import Request
 from tap_usage.rest.errors import RequestError
 from tap_usage.rest.fanout import StalledError
-from tap_usage.rest.paging import Ask, NextLink, Reading
+from tap_usage.rest.pages.links import NextLink
+from tap_usage.rest.pages.query import Ask, Reading
 from tap_usage.rest.workers import Sent, Workers
 from tests.rest.scripted import (
     ONE,
@@ -28,8 +29,8 @@ from tests.rest.scripted import (
     singles,
     told,
 )
-from tests.rest.store import Store, pages
-from tests.rest.virtual import VirtualClock, refusal
+from tests.rest.store import Store, data, pages
+from tests.rest.virtual import VirtualClock, about, refusal
 
 
 def test_a_failure_of_one_reading_leaves_the_others_alone(open_workers: Callable[..., Workers]) -> None:
@@ -101,7 +102,7 @@ def test_an_answer_for_a_reading_that_is_over_is_not_taken(open_workers: Callabl
     following = {"/0": "/1", "/1": "/2", "/2": None}
     workers = open_workers(lambda request: row_of(request) | {"next": following[request.path]}, max_concurrency=1)
     came = []
-    for event in given(workers, iter([(0, NextLink("items", "next").read(Request("/0")))])):
+    for event in given(workers, iter([(0, NextLink("next").read(about("/0")))])):
         came.append(told(event))
         if event.page:
             event.reading.finished = True
@@ -117,7 +118,7 @@ def test_pages_before_a_failure_are_given_before_it(open_workers: Callable[..., 
             raise refusal(500)
         return bodies[request.path]
 
-    readings: list[tuple[int, Reading]] = [(0, NextLink("items", "next").read(Request("/0")))]
+    readings: list[tuple[int, Reading]] = [(0, NextLink("next").read(about("/0")))]
     assert everything(open_workers(script), iter(readings)) == [(0, [1]), (0, None)]
 
 
@@ -196,7 +197,7 @@ def test_requests_are_counted_when_they_are_sent_whether_or_not_their_readings_c
 ) -> None:
     store, sent = Store(range(400)), Sent()
     workers = open_workers(store, max_concurrency=1)
-    for event in given(workers, iter([(0, pages(size=5).read(Request("/0")))]), sent):
+    for event in given(workers, iter([(0, pages(size=5).read(data("/0")))]), sent):
         if event.page and event.page.rows[-1]["id"] == "r40":
             break
     workers.close()
@@ -221,7 +222,7 @@ def test_work_that_nobody_waits_for_any_more_is_not_done(
         return row_of(request)
 
     workers = open_workers(script, max_concurrency=1, clock=Clock())
-    first, second = read(workers, singles(1)), read(workers, iter([(9, ONE.read(Request("/9")))]))
+    first, second = read(workers, singles(1)), read(workers, iter([(9, ONE.read(about("/9")))]))
     assert next(first) is None
     assert next(second) is None
     second.close()

@@ -13,13 +13,13 @@ import pytest
 from tap_usage.rest.connection import Answer, Request
 from tap_usage.rest.fanout import READINGS_PER_WORKER, Event
 from tap_usage.rest.memory import AHEAD_BYTES, MOST_BYTES
-from tap_usage.rest.paging import Ask, Page, Reading
+from tap_usage.rest.pages.query import Ask, Page, Reading
 from tap_usage.rest.workers import Workers
 from tests.rest.offsets_model import EventClock, SlowWire
-from tests.rest.play import COMPLETE, RUNNING, SPEC, SUBMIT, submitted
+from tests.rest.play import COMPLETE, QUERY, RUNNING, SPEC, SUBMIT, submitted
 from tests.rest.scripted import ONE, POLL, Slow, everything, given, scripted
-from tests.rest.store import Store, pages
-from tests.rest.virtual import NOW, Scales, answer
+from tests.rest.store import Store, data, pages
+from tests.rest.virtual import NOW, Scales, about, answer
 
 MIB = 1024 * 1024
 SLOW_SECONDS = 300
@@ -67,7 +67,7 @@ class Queries:
 
     def _reading(self, number: int) -> Reading:
         submit = replace(SUBMIT, path=f"/query/{number}")
-        return QUICK.read(submit, QUICK.results, self.wire.clock, lambda _: None)
+        return QUICK.read(replace(QUERY, request=submit, clock=self.wire.clock))
 
     def _serve(self, request: Request) -> Any:  # noqa: ANN401 - an answer
         if request.method == "POST":
@@ -133,7 +133,7 @@ def test_bytes_wait_in_bounded_number_while_the_consumer_is_slow() -> None:
         return scales.answer(stores[request.path](request), size)
 
     wire = SlowWire(random.Random(0), serve, most, slow=0.0)  # noqa: S311 - repeatable
-    readings = (pages(size=5).read(Request(path)) for path in stores)
+    readings = (pages(size=5).read(data(path)) for path in stores)
     held = rows = 0
     for event in given(wire, enumerate(readings)):
         if event.page:
@@ -152,7 +152,7 @@ def test_what_the_first_reading_needs_is_sent_however_much_the_others_hold(most:
         return scales.answer({"items": []}, 0 if request.path == POLL else 2 * MOST_BYTES)
 
     wire = SlowWire(random.Random(0), serve, most, slow=0.0)  # noqa: S311 - repeatable
-    readings: list[tuple[int, Reading]] = [(0, Slow(9)), (1, ONE.read(Request("/1"))), (2, Slow(1))]
+    readings: list[tuple[int, Reading]] = [(0, Slow(9)), (1, ONE.read(about("/1"))), (2, Slow(1))]
     ends = [event.key for event in given(wire, iter(readings)) if not event.page]
     assert ends == [0, 1, 2]
 
@@ -197,7 +197,7 @@ def test_a_worker_that_has_nothing_to_do_keeps_no_answer(open_workers: Callable[
         return body
 
     workers = open_workers(script, max_concurrency=4)
-    everything(workers, ((number, ONE.read(Request(f"/{number}"))) for number in range(8)))
+    everything(workers, ((number, ONE.read(about(f"/{number}"))) for number in range(8)))
     scripted(workers).wait_for(8)
     gc.collect()
     assert [body for body in bodies if body() is not None] == []

@@ -1,22 +1,20 @@
 from __future__ import annotations
 
-import random
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
-from tap_usage.rest.attempt import Attempt
 from tap_usage.rest.connection import Request
-from tap_usage.rest.errors import PagingError, RequestError
-from tests.rest.store import TEN, Store, names, pages, read, stamp
-from tests.rest.virtual import asked, drive, give, ids, refusal
+from tap_usage.rest.errors import PagingError
+from tests.rest.store import TEN, Store, data, names, pages, read, stamp
+from tests.rest.virtual import asked, drive, give, ids
 
 
 def test_limit_and_offset_are_always_sent_and_order_and_bounds_where_there_are_any() -> None:
     end = datetime(2026, 1, 1, 1, tzinfo=timezone(timedelta(hours=1)))
     spec = pages(size=50)
-    ask = spec.read(Request("/rows", params={"own": 1}), stamp(5), end).next_ask()
+    ask = spec.read(data(Request("/rows", params={"own": 1}), start=stamp(5), end=end)).next_ask()
     assert ask
     assert ask.request.path == "/rows"
     assert dict(ask.request.params) == {
@@ -30,7 +28,7 @@ def test_limit_and_offset_are_always_sent_and_order_and_bounds_where_there_are_a
 
 def test_an_end_between_two_seconds_is_kept() -> None:
     end = datetime(2026, 1, 1, 0, 0, 5, 500_000, tzinfo=UTC)
-    ask = pages().read(Request("/rows"), None, end).next_ask()
+    ask = pages().read(data(end=end)).next_ask()
     assert ask
     assert ask.request.params["before"] == "2026-01-01T00:00:05.500Z"
 
@@ -43,20 +41,20 @@ def test_an_end_between_two_seconds_is_kept() -> None:
     ],
 )
 def test_the_first_and_the_last_time_there_is_are_ends_like_any_other(end: datetime, text: str) -> None:
-    assert asked(pages().read(Request("/rows"), None, end)).request.params["before"] == text
+    assert asked(pages().read(data(end=end))).request.params["before"] == text
 
 
 def test_times_at_the_edge_of_the_calendar_are_compared_as_any_others() -> None:
     texts = ["0001-01-01T00:00:00+01:00", "0001-01-01T00:00:00Z", stamp(0), "9999-12-31T23:59:59.999999-01:00"]
     rows = [{"id": f"r{number}", "used_on": text} for number, text in enumerate(texts)]
-    reading = pages(size=9).read(Request("/rows"), None, datetime.max.replace(tzinfo=UTC))
+    reading = pages(size=9).read(data(end=datetime.max.replace(tzinfo=UTC)))
     found = drive(reading, lambda _: {"data": rows, "meta": {"results": {"total": 4}}})
     assert ids(found) == names(0, 1, 2)
     assert reading.error is None
 
 
 def test_nothing_more_is_asked_before_the_first_answer() -> None:
-    reading = pages().read(Request("/rows"))
+    reading = pages().read(data())
     assert reading.next_ask()
     assert reading.next_ask() is None
     assert not reading.finished
@@ -88,7 +86,7 @@ def test_pages_overlap_by_one_row() -> None:
 
 def test_as_soon_as_the_total_is_known_all_pages_may_be_asked_together() -> None:
     store = Store(TEN)
-    reading = pages(size=4).read(Request("/rows"))
+    reading = pages(size=4).read(data())
     first = reading.next_ask()
     assert first
     give(reading, first, store(first.request))
@@ -105,7 +103,7 @@ def test_pages_that_arrive_out_of_order_are_given_in_order() -> None:
 
 def test_what_arrived_early_counts_as_held_until_it_is_given() -> None:
     store = Store(TEN)
-    reading = pages(size=4).read(Request("/rows"))
+    reading = pages(size=4).read(data())
     first = asked(reading)
     give(reading, first, store(first.request))
     assert reading.held == 1
@@ -156,7 +154,7 @@ def test_a_total_that_is_no_count_is_none(total: object) -> None:
     store = Store(TEN)
     spec = pages(size=4)
     assert spec.total_of({"meta": {"results": {"total": total}}}) == (None, False)
-    reading = spec.read(Request("/rows"))
+    reading = spec.read(data())
     found = drive(reading, lambda request: store(request) | {"meta": {"results": {"total": total}}})
     assert ids(found) == names(*TEN)
     assert reading.error is None
@@ -214,14 +212,14 @@ def test_a_page_that_shrinks_once_in_the_middle_loses_nothing() -> None:
             del body["data"][2:]
         return body
 
-    reading = pages(size=5).read(Request("/rows"))
+    reading = pages(size=5).read(data())
     assert ids(drive(reading, serve, in_flight=4)) == names(*range(20))
     assert reading.error is None
 
 
 def test_a_page_that_comes_for_every_offset_is_a_failure_not_an_endless_loop() -> None:
     store = Store(TEN)
-    reading = pages(size=4).read(Request("/rows"))
+    reading = pages(size=4).read(data())
 
     def serve(request: Request) -> Any:  # noqa: ANN401 - decoded JSON
         return store(request) and store.envelope(store.ordered()[:4], 10)
@@ -234,92 +232,6 @@ def test_a_page_that_comes_for_every_offset_is_a_failure_not_an_endless_loop() -
 def test_links_are_not_looked_at() -> None:
     store = Store([0, 1])
     link = {"links": {"next": "http://127.0.0.1:1/rows?page[offset]=-1", "current": "x"}}
-    reading = pages().read(Request("/rows"))
+    reading = pages().read(data())
     assert ids(drive(reading, lambda request: store(request) | link)) == names(0, 1)
     assert store.offsets == [0]
-
-
-@pytest.mark.parametrize("in_flight", [1, 4])
-def test_a_failure_in_the_middle_keeps_the_pages_before_it(in_flight: int) -> None:
-    store = Store(range(20))
-
-    def serve(request: Request) -> Any:  # noqa: ANN401 - decoded JSON or an error
-        return refusal(503) if request.params["offset"] == 8 else store(request)
-
-    for seed in range(10):
-        reading = pages(size=5).read(Request("/rows"))
-        found = drive(reading, serve, in_flight=in_flight, order=random.Random(seed))  # noqa: S311 - any order
-        assert ids(found) == names(*range(9))
-        assert found[-1].mark == stamp(8)
-        assert isinstance(reading.error, RequestError)
-
-
-def test_a_body_that_is_no_page_fails_the_check() -> None:
-    ask = asked(pages().read(Request("/rows")))
-    assert ask.request.check({"data": []}) is None
-    bodies: list[object] = [None, [], {}, {"data": None}, {"data": {}}, {"data": [1]}]
-    for body in bodies:
-        assert ask.request.check(body)
-
-
-def test_a_404_means_that_there_is_nothing_where_that_is_known_of_the_vendor() -> None:
-    reading = pages(vanishing=True).read(Request("/rows"))
-    assert drive(reading, lambda _: refusal(404)) == []
-    assert reading.vanished
-    assert reading.error is None
-
-
-def test_elsewhere_a_404_is_a_failure() -> None:
-    reading = pages().read(Request("/rows"))
-    drive(reading, lambda _: refusal(404))
-    assert not reading.vanished
-    assert reading.error
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_a_404_for_a_page_that_is_gone_by_now_hides_no_page_before_it(seed: int) -> None:
-    store = Store(range(20), changes={5: [("delete", 19)] * 4})
-
-    def serve(request: Request) -> Any:  # noqa: ANN401 - decoded JSON or an error
-        body = store(request)
-        return body if body["data"] else refusal(404)
-
-    reading = pages(size=4, vanishing=True).read(Request("/rows"))
-    found = drive(reading, serve, in_flight=7, order=random.Random(seed))  # noqa: S311 - any order
-    assert store.stayed <= set(ids(found))
-    assert reading.error is None
-    assert not reading.vanished
-
-
-def test_a_parent_that_vanishes_in_the_middle_ends_the_reading_with_what_came() -> None:
-    store = Store(range(20))
-
-    def serve(request: Request) -> Any:  # noqa: ANN401 - decoded JSON or an error
-        return refusal(404) if len(store.asked) >= 3 else store(request)
-
-    reading = pages(size=5, vanishing=True).read(Request("/rows"))
-    assert ids(drive(reading, serve)) == names(*range(13))
-    assert reading.error is None
-    assert reading.vanished
-
-
-def test_an_answer_whose_turn_is_over_is_not_kept() -> None:
-    attempt = Attempt(reach=1000, limit=4, start=None, joint=set(), due=6)
-    attempt.arrive(3, refusal(500))
-    attempt.arrive(6, refusal(500))
-    assert list(attempt.arrived) == [6]
-
-
-def test_what_arrives_after_the_end_changes_nothing() -> None:
-    store = Store(TEN)
-    reading = pages(size=4).read(Request("/rows"))
-    first = asked(reading)
-    give(reading, first, store(first.request))
-    second, third = asked(reading), asked(reading)
-    give(reading, second, refusal(500))
-    assert reading.finished
-    error = reading.error
-    give(reading, third, store(third.request))
-    assert reading.error is error
-    assert reading.next_ask() is None
-    assert len(reading.pages) == 1

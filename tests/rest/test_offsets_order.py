@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tap_usage.rest.connection import Request
-from tests.rest.store import TEN, Store, names, pages, read, stamp, unsorted
+from tests.rest.store import TEN, Store, data, names, pages, read, stamp, unsorted
 from tests.rest.virtual import asked, drive, give, ids
 
 
@@ -54,14 +54,14 @@ def test_a_row_that_stands_in_the_place_of_another_is_noticed_where_the_pages_se
         rows = [{"id": f"r{number}", "used_on": stamp(0)} for number in served.pop(0)]
         return {"data": rows, "meta": {"results": {"total": 6}}}
 
-    reading = pages(size=4).read(Request("/rows"))
+    reading = pages(size=4).read(data())
     assert sorted(ids(drive(reading, serve))) == names(0, 1, 2, 3, 4, 5)
     assert reading.error is None
 
 
 def test_an_order_that_is_ignored_is_a_failure_though_all_rows_are_given_and_none_is_marked() -> None:
     store = Store([5, 3, 9, 1, 7, 2, 8])
-    reading = pages(size=4).read(Request("/rows"))
+    reading = pages(size=4).read(data())
     found = drive(reading, lambda request: unsorted(store, request))
     assert set(ids(found)) == set(names(*range(7)))
     assert str(reading.error) == "rows do not come in the order of `used_on`; they were emitted, but not bookmarked"
@@ -77,7 +77,7 @@ def test_an_order_that_was_broken_once_is_read_once_more() -> None:
             body["data"][1:3] = body["data"][2:0:-1]
         return body
 
-    reading = pages(size=5).read(Request("/rows"))
+    reading = pages(size=5).read(data())
     assert ids(drive(reading, serve)) == names(*range(12))
     assert reading.error is None
 
@@ -86,7 +86,7 @@ def test_an_order_that_was_broken_once_is_read_once_more() -> None:
 def test_a_row_without_a_readable_time_is_a_failure_that_names_the_field(value: object) -> None:
     store = Store(TEN)
     store.rows[5]["used_on"] = value
-    reading = pages(size=4).read(Request("/rows"))
+    reading = pages(size=4).read(data())
     found = drive(reading, lambda request: unsorted(store, request))
     assert ids(found) == names(0, 1, 2, 3)
     assert str(reading.error) == "a row without a readable `used_on` came"
@@ -95,7 +95,7 @@ def test_a_row_without_a_readable_time_is_a_failure_that_names_the_field(value: 
 def test_times_are_compared_as_instants_not_as_text() -> None:
     times = ["2026-01-01T00:00:00Z", "2026-01-01T01:00:00.5+01:00", "2026-01-01T00:00:01Z", "2026-01-01T00:00:01.250Z"]
     rows = [{"id": f"r{number}", "used_on": time} for number, time in enumerate(times)]
-    reading = pages(size=9).read(Request("/rows"))
+    reading = pages(size=9).read(data())
     found = drive(reading, lambda _: {"data": rows, "meta": {"results": {"total": 4}}})
     assert ids(found) == names(0, 1, 2, 3)
     assert found[-1].mark == times[-1]
@@ -104,18 +104,18 @@ def test_times_are_compared_as_instants_not_as_text() -> None:
 
 def test_a_mark_is_the_vendors_own_text_of_the_last_value() -> None:
     store = Store([0, 0, 1, 1, 1, 2])
-    reading = pages(size=3).read(Request("/rows"))
+    reading = pages(size=3).read(data())
     assert [page.mark for page in drive(reading, store)] == [stamp(1), stamp(1), stamp(2)]
 
 
 def test_rows_without_an_order_have_no_mark() -> None:
-    reading = pages(ordered=False).read(Request("/rows"))
+    reading = pages(ordered=False).read(data())
     assert {page.mark for page in drive(reading, Store(TEN))} == {None}
 
 
 def test_the_end_holds_even_where_the_vendor_ignores_it() -> None:
     store = Store(TEN)
-    reading = pages(size=4).read(Request("/rows"), None, datetime(2026, 1, 1, 0, 0, 5, tzinfo=UTC))
+    reading = pages(size=4).read(data(end=datetime(2026, 1, 1, 0, 0, 5, tzinfo=UTC)))
     found = drive(reading, lambda request: unsorted(store, request), in_flight=3)
     assert ids(found) == names(0, 1, 2, 3, 4)
     assert found[-1].mark == stamp(4)
@@ -137,7 +137,7 @@ def test_past_the_largest_offset_it_goes_on_from_the_last_value(
 
 def test_what_is_read_ahead_is_thrown_away_when_the_segment_before_begins_anew() -> None:
     store = Store(range(100), max_offset=20)
-    reading = pages(size=5, max_offset=20).read(Request("/rows"))
+    reading = pages(size=5, max_offset=20).read(data())
     opening = asked(reading)
     give(reading, opening, store(opening.request))
     needed, deepest = reading.next_ask(), reading.ask_ahead()
@@ -159,7 +159,7 @@ def test_what_is_read_ahead_is_thrown_away_when_the_segment_before_begins_anew()
 def test_nothing_goes_on_from_a_deepest_page_that_ends_without_a_time_or_is_empty(odd: object) -> None:
     for empty in (False, True):
         store = Store(range(100), max_offset=20)
-        reading = pages(size=5, max_offset=20).read(Request("/rows"))
+        reading = pages(size=5, max_offset=20).read(data())
         opening = asked(reading)
         give(reading, opening, store(opening.request))
         needed, deepest = reading.next_ask(), reading.ask_ahead()
@@ -206,7 +206,7 @@ def test_an_answer_to_another_question_is_not_taken_for_the_end(answer: dict[str
     def serve(request: Request) -> Any:  # noqa: ANN401 - decoded JSON
         return wrong.pop() if request.params.get("from") and wrong else store(request)
 
-    reading = pages(size=5).read(Request("/rows"))
+    reading = pages(size=5).read(data())
     given = ids(drive(reading, serve))
     assert reading.error or store.stayed <= set(given)
     assert (reading.error is None) is (times == 1)

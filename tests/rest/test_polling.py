@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_usage.rest.errors import RequestError
-from tap_usage.rest.polling import GROWTH, Execution, ExecutionError
-from tests.rest.play import COMPLETE, GONE, ROWS, RUNNING, SPEC, SUBMIT, Play, submitted
-from tests.rest.virtual import NOW, VirtualClock, give
+from tap_usage.rest.pages.polling import GROWTH, ExecutionError
+from tests.rest.play import COMPLETE, GONE, QUERY, ROWS, RUNNING, SPEC, Play, submitted
+from tests.rest.virtual import NOW, give
 
 
 def test_a_query_is_submitted_polled_and_read() -> None:
@@ -23,7 +24,7 @@ def test_a_query_is_submitted_polled_and_read() -> None:
 
 
 def test_the_submission_is_sent_as_given_and_never_blindly_repeated() -> None:
-    ask = SPEC.read(SUBMIT, SPEC.results, VirtualClock(), lambda _: None).next_ask()
+    ask = SPEC.read(QUERY).next_ask()
     assert ask
     assert (ask.request.path, ask.request.method, ask.request.json) == ("/query", "POST", {"interval": "x"})
     assert dict(ask.request.params) == {"a": 1}
@@ -32,7 +33,7 @@ def test_the_submission_is_sent_as_given_and_never_blindly_repeated() -> None:
 
 
 def test_polls_may_be_repeated_and_carry_nothing_of_the_submission() -> None:
-    reading = SPEC.read(SUBMIT, SPEC.results, VirtualClock(), lambda _: None)
+    reading = SPEC.read(QUERY)
     first = reading.next_ask()
     assert first
     give(reading, first, submitted(1))
@@ -52,7 +53,7 @@ def test_waits_start_small_and_grow_to_the_longest() -> None:
 
 
 def test_the_first_wait_is_not_longer_than_the_longest() -> None:
-    spec = Execution(**{**vars(SPEC), "initial": 30.0, "longest": 2.0})
+    spec = replace(SPEC, initial=30.0, longest=2.0)
     assert Play(submitted(1), RUNNING, RUNNING, COMPLETE, spec=spec).delays == [0.0, 2.0, 2.0, 2.0]
 
 
@@ -189,7 +190,7 @@ def test_a_query_that_completes_at_the_deadline_is_read() -> None:
 def test_no_schedule_waits_beyond_its_deadline_or_its_longest_wait(
     initial: float, longest: float, timeout: float
 ) -> None:
-    spec = Execution(**{**vars(SPEC), "initial": initial, "longest": max(longest, timeout / 500), "timeout": timeout})
+    spec = replace(SPEC, initial=initial, longest=max(longest, timeout / 500), timeout=timeout)
     play = Play(submitted(1), spec=spec)
     assert sum(play.delays) == pytest.approx(timeout, abs=1e-6)
     assert max(play.delays) <= spec.longest + 1e-9

@@ -1,19 +1,21 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
 from tap_usage.rest.connection import Request
 from tap_usage.rest.errors import RequestError
-from tap_usage.rest.polling import Execution, Submitted, fingerprint
-from tests.rest.play import COMPLETE, GONE, ROWS, RUNNING, SPEC, SUBMIT, Play, submitted
-from tests.rest.virtual import NOW, VirtualClock, give, refusal
+from tap_usage.rest.pages.polling import fingerprint
+from tap_usage.rest.pages.query import Submitted
+from tests.rest.play import COMPLETE, GONE, QUERY, ROWS, RUNNING, SPEC, Play, submitted
+from tests.rest.virtual import NOW, give, refusal
 
 
 def test_a_submission_is_noted_with_the_vendors_clock_before_the_first_poll() -> None:
     noted: list[Submitted | None] = []
-    reading = SPEC.read(SUBMIT, SPEC.results, VirtualClock(), noted.append)
+    reading = SPEC.read(replace(QUERY, journal=noted.append))
     ask = reading.next_ask()
     assert ask
     assert noted == []
@@ -57,10 +59,11 @@ def test_a_submission_that_failed_leaves_no_note() -> None:
 
 
 EARLIER = Submitted("e9", "f", datetime(2026, 11, 22, 11, tzinfo=NOW.tzinfo))
+RESUMED = replace(QUERY, resume=EARLIER)
 
 
 def test_an_earlier_query_is_polled_at_once_and_not_submitted_again() -> None:
-    play = Play(RUNNING, COMPLETE, resume=EARLIER)
+    play = Play(RUNNING, COMPLETE, query=RESUMED)
     assert play.asked == ["/query/e9/results"] * 2
     assert play.delays[0] == 0
     assert play.delays[1] > 0
@@ -68,14 +71,14 @@ def test_an_earlier_query_is_polled_at_once_and_not_submitted_again() -> None:
 
 
 def test_an_earlier_query_that_was_forgotten_is_submitted_anew() -> None:
-    play = Play(GONE, submitted(1), COMPLETE, resume=EARLIER)
+    play = Play(GONE, submitted(1), COMPLETE, query=RESUMED)
     assert play.asked == ["/query/e9/results", "/query", "/query/e1/results"]
     assert play.journal == [None, "e1"]
     assert play.error == ""
 
 
 def test_an_earlier_query_gets_the_whole_time_again() -> None:
-    play = Play(resume=EARLIER)
+    play = Play(query=RESUMED)
     assert sum(play.delays) == pytest.approx(SPEC.timeout)
     assert play.journal == []
 
@@ -84,15 +87,14 @@ def test_an_earlier_query_gets_the_whole_time_again() -> None:
 def test_a_404_to_the_submission_means_nothing_is_there_only_where_that_is_known(
     vanishing: bool,  # noqa: FBT001 - a case
 ) -> None:
-    play = Play(GONE, spec=Execution(**{**vars(SPEC), "vanishing": vanishing}))
+    play = Play(GONE, query=replace(QUERY, vanishing=vanishing))
     assert play.reading.vanished is vanishing
     assert (play.reading.error is None) is vanishing
     assert play.asked == ["/query"]
 
 
 def test_a_parent_that_vanishes_while_its_query_runs_is_no_failure() -> None:
-    spec = Execution(**{**vars(SPEC), "vanishing": True})
-    play = Play(submitted(1), RUNNING, GONE, GONE, spec=spec)
+    play = Play(submitted(1), RUNNING, GONE, GONE, query=replace(QUERY, vanishing=True))
     assert play.asked == ["/query", "/query/e1/results", "/query/e1/results", "/query"]
     assert play.reading.vanished
     assert play.error == ""

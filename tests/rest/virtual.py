@@ -10,7 +10,7 @@ from typing import Any
 from tap_usage.rest.clock import Clock
 from tap_usage.rest.connection import Answer, Request
 from tap_usage.rest.errors import RequestError
-from tap_usage.rest.paging import Ask, Page, Reading
+from tap_usage.rest.pages.query import Ask, Page, Query, Reading, Rows
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 Serve = Callable[[Request], Any]
@@ -63,6 +63,13 @@ class _Weighed(dict[str, Any]):
 
     def __del__(self) -> None:
         self._scales.weight -= self._size
+
+
+def about(request: Request | str = "/rows", rows: Rows | str = "items", **fields: Any) -> Query:  # noqa: ANN401
+    """Return a query whose rows have an `id`, if nothing else is said."""
+    request = Request(request) if isinstance(request, str) else request
+    rows = Rows(rows) if isinstance(rows, str) else rows
+    return Query(request, rows, **{"identity": ("id",), **fields})
 
 
 def refusal(status: int | None) -> RequestError:

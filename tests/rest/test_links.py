@@ -1,8 +1,9 @@
+"""Lists whose answers tell the next request: by a link."""
+
 from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,134 +11,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_usage.rest.connection import Request
-from tap_usage.rest.errors import LinkRefusedError, PagingError, RequestError
-from tap_usage.rest.paging import MOST_PAGES, NextLink, Reading, SinglePage, count, rows_at
-from tests.rest.virtual import NOW, drain, drive, give, ids, refusal
+from tap_usage.rest.errors import LinkRefusedError, PagingError
+from tap_usage.rest.pages.links import MOST_PAGES, NextCursor, NextLink
+from tap_usage.rest.pages.query import Paging, Query, Reading, Rows
+from tap_usage.rest.pages.single import SinglePage
+from tests.rest.virtual import about, drive, give, ids, refusal
 
-ENVELOPE = ("items", "size")
+ITEMS = Rows("items", beside=("items", "size"))
 
 
 def rows(*numbers: int) -> list[dict[str, Any]]:
     return [{"id": f"r{number}"} for number in numbers]
 
 
-@pytest.mark.parametrize("body", [{"a": {"b": []}}, {"a": {"b": [{}]}}, {"a": {"b": [{"id": 1}] * 3}, "c": 1}])
-def test_a_list_of_objects_is_rows(body: object) -> None:
-    assert rows_at("a.b")(body) is None
+def query(**fields: Any) -> Query:  # noqa: ANN401 - fields of the query
+    return about(Request("/rows", params={"limit": 5}), ITEMS, **fields)
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        None,
-        [],
-        "text",
-        5,
-        True,
-        {},
-        {"a": None},
-        {"a": []},
-        {"a": {"b": None}},
-        {"a": {"b": {}}},
-        {"a": {"b": "text"}},
-        {"a": {"b": [1]}},
-        {"a": {"b": [{}, None]}},
-        {"a": {"b": [[]]}},
-    ],
-)
-def test_anything_else_is_not_and_the_problem_names_the_place_but_no_value(body: object) -> None:
-    problem = rows_at("a.b")(body)
-    assert problem
-    assert "a.b" in problem or "not a JSON object" in problem
-    assert "text" not in problem
+LINKS = NextLink("next")
+COUNTED = NextLink("next", total="total")
 
 
-def test_rows_may_be_missing_where_the_envelope_proves_that_this_is_the_answer() -> None:
-    check = rows_at("a.b", envelope=("a", "size"))
-    assert check({"size": 0}) is None
-    assert check({"a": None}) is None
-    assert check({"a": {"b": None}}) is None
-    assert check({"error": "oops"})
-    assert check({"a": {"b": "text"}})
-
-
-@pytest.mark.parametrize(
-    ("value", "number"),
-    [(0, 0), (7, 7), (-1, None), (True, None), (False, None), ("7", None), (7.0, None), (None, None), ([7], None)],
-)
-def test_a_number_of_rows_is_a_whole_number(value: object, number: int | None) -> None:
-    assert count(value) == number
-
-
-def single(**fields: Any) -> tuple[SinglePage, Reading]:  # noqa: ANN401 - fields of the specification
-    spec = SinglePage(**fields)
-    return spec, spec.read(Request("/rows", params={"a": 1}))
-
-
-def test_a_single_page_is_one_request_and_one_page() -> None:
-    _, reading = single(rows="items")
-    ask = reading.next_ask()
-    assert ask
-    assert reading.next_ask() is None
-    assert (ask.request.path, ask.request.method, dict(ask.request.params)) == ("/rows", "GET", {"a": 1})
-    give(reading, ask, {"items": rows(1, 1, 2), "total": 9})
-    (page,) = drain(reading)
-    assert page.rows == rows(1, 1, 2)
-    assert page.body["total"] == 9
-    assert page.date == NOW
-    assert page.mark is None
-    assert (reading.finished, reading.error, reading.received) == (True, None, 3)
-
-
-def test_method_and_body_of_a_request_are_kept() -> None:
-    reading = SinglePage(rows="items").read(Request("/rows", "POST", json={"a": 1}))
-    ask = reading.next_ask()
-    assert ask
-    assert (ask.request.method, ask.request.json) == ("POST", {"a": 1})
-
-
-def test_an_answer_may_itself_be_the_only_row() -> None:
-    _, reading = single(envelope=("issued", "revoked"))
-    assert drive(reading, lambda _: {"issued": 4, "extra": 1})[0].rows == [{"issued": 4, "extra": 1}]
-
-
-@pytest.mark.parametrize("body", [None, [], [{"issued": 4}], {}, {"error": "oops"}, "issued"])
-def test_an_answer_that_cannot_be_the_row_is_refused(body: object) -> None:
-    _, reading = single(envelope=("issued", "revoked"))
-    assert drive(reading, lambda _: body) == []
-    assert isinstance(reading.error, RequestError)
-
-
-def test_without_an_envelope_any_object_is_the_row() -> None:
-    assert SinglePage().check({"anything": 1}) is None
-    assert SinglePage().check([]) is not None
-
-
-def test_rows_that_are_missing_beside_an_envelope_are_none() -> None:
-    _, reading = single(rows="items", envelope=ENVELOPE)
-    assert [page.rows for page in drive(reading, lambda _: {"size": 0})] == [[]]
-    assert reading.error is None
-
-
-@pytest.mark.parametrize("vanishing", [True, False])
-@pytest.mark.parametrize("status", [404, 403, 500, None])
-def test_a_404_means_nothing_is_there_only_where_that_is_known(
-    vanishing: bool,  # noqa: FBT001 - a case
-    status: int | None,
-) -> None:
-    _, reading = single(rows="items", vanishing=vanishing)
-    error = refusal(status)
-    assert drive(reading, lambda _: error) == []
-    assert reading.finished
-    assert reading.vanished is (vanishing and status == 404)
-    assert reading.error is (None if reading.vanished else error)
-
-
-LINKS = NextLink("items", "next", envelope=ENVELOPE)
-COUNTED = NextLink("items", "next", total="total")
-
-
-def linked(spec: NextLink, bodies: dict[str, Any]) -> tuple[list[str], Reading, list[str]]:
+def linked(spec: NextLink, bodies: dict[str, Any], **fields: Any) -> tuple[list[str], Reading, list[str]]:  # noqa: ANN401 - fields of the query
     """Read linked pages. Return the ids, the reading, and the paths that were asked."""
     asked: list[str] = []
 
@@ -146,7 +41,7 @@ def linked(spec: NextLink, bodies: dict[str, Any]) -> tuple[list[str], Reading, 
         body = bodies[request.path]
         return body.pop(0) if isinstance(body, list) else body
 
-    reading = spec.read(Request("/rows", params={"limit": 5}))
+    reading = spec.read(query(**fields))
     found = drive(reading, serve)
     return ids(found), reading, asked
 
@@ -166,7 +61,7 @@ def test_links_are_followed_one_by_one_until_there_is_none() -> None:
 
 
 def test_a_link_replaces_the_parameters_of_the_first_request() -> None:
-    reading = LINKS.read(Request("/rows", params={"limit": 5}))
+    reading = LINKS.read(query())
     first = reading.next_ask()
     assert first
     assert dict(first.request.params) == {"limit": 5}
@@ -271,23 +166,22 @@ def test_only_a_404_on_the_first_page_means_that_there_is_nothing(
     page: int,
     vanished: bool,  # noqa: FBT001 - a case
 ) -> None:
-    spec = NextLink("items", "next", envelope=ENVELOPE, vanishing=vanishing)
     first: Any = refusal(404) if page == 1 else {"items": rows(1), "next": "/2"}
-    _, reading, _ = linked(spec, {"/rows": first, "/2": refusal(404)})
+    _, reading, _ = linked(LINKS, {"/rows": first, "/2": refusal(404)}, vanishing=vanishing)
     assert reading.vanished is vanished
     assert (reading.error is None) is vanished
 
 
 def test_links_without_end_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert MOST_PAGES >= 10_000
-    monkeypatch.setattr("tap_usage.rest.paging.MOST_PAGES", 50)
+    monkeypatch.setattr("tap_usage.rest.pages.links.MOST_PAGES", 50)
     numbers = iter(range(1000))
 
     def serve(_: Request) -> Any:  # noqa: ANN401 - decoded JSON
         number = next(numbers)
         return {"items": rows(number), "next": f"/{number}"}
 
-    reading = LINKS.read(Request("/rows"))
+    reading = LINKS.read(query())
     assert len(drive(reading, serve)) < 200
     assert isinstance(reading.error, PagingError)
 
@@ -310,17 +204,9 @@ def test_every_row_of_every_page_is_given_once(lists: list[list[int]], counted: 
         )
 
 
-KINDS: list[Callable[[Request], Reading]] = [
-    LINKS.read,
-    COUNTED.read,
-    SinglePage(rows="items").read,
-    SinglePage(envelope=ENVELOPE).read,
-]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_each_reading_of_a_specification_is_a_fresh_one(kind: Callable[[Request], Reading]) -> None:
+@pytest.mark.parametrize("kind", [LINKS, COUNTED, NextCursor("c", "c"), SinglePage(most=3)])
+def test_each_reading_of_a_specification_is_a_fresh_one(kind: Paging) -> None:
     for _ in range(2):
-        reading = kind(Request("/rows"))
+        reading = kind.read(query())
         assert reading.next_ask()
         assert not reading.finished

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import Any
 
-from tap_usage.rest.connection import Answer
+from tap_usage.rest.request import Answer
 
 OVERLAP = 1
 
@@ -21,13 +20,11 @@ class Outlook(enum.Enum):
 
 @dataclass(eq=False)
 class Attempt:
-    """One try to read a query from its first page to its last; where rows moved, another one takes its place.
+    """The offsets of one try to read a query from its first page to its last; where rows moved, another one follows.
 
     Attributes:
         reach: largest offset that may be asked.
         limit: rows of a full page.
-        start: value of the order it begins with.
-        joint: ids of which one has to be on the first page, unless that holds no row behind the start.
         due: offset of the page that is read next; it only grows.
         asked: offsets that were asked for.
         arrived: answers, by offset, whose turn has not come.
@@ -35,15 +32,12 @@ class Attempt:
         parallel: the total is known, so that later pages may be asked before `due` has come.
         deepest: the last offset within reach, if more rows lie behind it.
         anchor: value of the order that the page at `deepest` ends with, as soon as that is known.
-        tail: id of the row that the last page ended with: the next one has to begin with it.
-        met: ids that came and must not come again.
         progress: rows came that had not been given before.
+        alone: the page before is a single row: if more follow, no row can come again to prove where they join.
     """
 
     reach: int
     limit: int
-    start: str | None
-    joint: set[Any]
     due: int = 0
     asked: set[int] = field(default_factory=set)
     arrived: dict[int, Answer | Exception] = field(default_factory=dict)
@@ -51,9 +45,8 @@ class Attempt:
     parallel: bool = False
     deepest: int | None = None
     anchor: str | None = None
-    tail: Any = None
-    met: set[Any] = field(default_factory=set)
     progress: bool = False
+    alone: bool = False
 
     def next_offset(self) -> int | None:
         """Return the first offset that was not asked for yet and may be; None if an answer has to tell it."""
@@ -101,10 +94,6 @@ class Attempt:
     def _one_more(self, covered: int) -> Outlook:
         """Ask for one page more: it proves the end, or goes on where no total can be relied on."""
         self.parallel = False
-        if covered > OVERLAP:
-            self.due = covered - OVERLAP
-        else:
-            # The first page is a single row; if more follow, no row can come again to prove where they join.
-            self.tail = None
-            self.due = covered
+        self.alone = covered <= OVERLAP
+        self.due = covered if self.alone else covered - OVERLAP
         return Outlook.MORE
