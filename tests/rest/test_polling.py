@@ -71,6 +71,17 @@ def test_a_complete_answer_may_hold_no_rows(body: dict[str, Any]) -> None:
     assert play.error == ""
 
 
+@pytest.mark.parametrize(
+    ("more", "path"), [({"hasMore": True}, "hasMore"), ({"cursors": {"after": "c"}}, "cursors.after")]
+)
+def test_a_complete_answer_that_says_there_is_more_is_a_failure_that_names_where(
+    more: dict[str, Any], path: str
+) -> None:
+    play = Play(submitted(1), {**COMPLETE, **more}, spec=replace(SPEC, more="cursors.after"))
+    assert [page.rows for page in play.pages] == [ROWS]
+    assert play.error == f"the answer says that there is more (`{path}`), which cannot be read"
+
+
 @pytest.mark.parametrize("word", ["Failed", "Cancelled"])
 def test_a_failed_query_is_submitted_again_at_once_and_a_bounded_number_of_times(word: str) -> None:
     failed = {"queryStatus": word, "results": ROWS}
