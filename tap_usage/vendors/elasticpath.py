@@ -51,40 +51,38 @@ def by_used_on(start: str | None, end: str | None) -> dict[str, str]:
     return {"sort": "used_on", **({"filter": ":".join(bounds)} if bounds else {})}
 
 
-PAGES = OffsetPages(
-    limit_param="page[limit]",
-    offset_param="page[offset]",
-    totals=("meta.results.total", "meta.pagination.total"),
-    method="meta.results.total_method",
-)
-TUNING = {"size": "elasticpath_page_size", "max_offset": "elasticpath_max_offset"}
+class Collection(Sheet):
+    """A list by offsets, which has one of two totals."""
+
+    paging = OffsetPages(
+        limit_param="page[limit]",
+        offset_param="page[offset]",
+        totals=("meta.results.total", "meta.pagination.total"),
+        method="meta.results.total_method",
+    )
+    tuning = {"size": "elasticpath_page_size", "max_offset": "elasticpath_max_offset"}
+    rows = "data"
+    primary_keys = ("id",)
 
 
-class Promotions(Sheet):
+class Promotions(Collection):
     """Rule promotions. https://elasticpath.dev/docs/api/promotions-builder/get-rule-promotions."""
 
     name = "elasticpath_promotions"
     path = "/v2/rule-promotions"
-    paging = PAGES
-    rows = "data"
-    tuning = TUNING
-    primary_keys = ("id",)
     only = "elasticpath_promotion_ids"
     children = {"promotion_id": "id"}
     promised = ("name", "enabled")
 
 
-class PromotionUsages(Sheet):
+class PromotionUsages(Collection):
     """Usages of a promotion. https://elasticpath.dev/docs/api/promotions-builder/get-rule-promotion-usages."""
 
     name = "elasticpath_promotion_usages"
     path = "/v2/rule-promotions/{promotion_id}/usages"
-    paging = replace(PAGES, order=Order("used_on", by_used_on))
-    rows = "data"
-    tuning = TUNING
-    primary_keys = ("id",)
-    replication_key = "used_on"
     parent = Promotions
+    paging = replace(Collection.paging, order=Order("used_on", by_used_on))
+    replication_key = "used_on"
     lookback = "elasticpath_lookback_minutes"
     promised = ("times_used", "code", "code_id")
 
