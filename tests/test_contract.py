@@ -86,7 +86,7 @@ def test_usage_keys_are_made_of_the_dimensions_of_the_contract() -> None:
     tap = TapUsage(config={}, validate_config=False, setup_mapper=False)
     streams = {name: stream for name, stream in tap.streams.items() if isinstance(stream, UsageStream)}
     keyed = {name: stream.dimensions for name, stream in promised.STREAMS.items() if stream.keys == promised.USAGE_KEY}
-    assert {name: streams[name].dimensions() for name in keyed} == keyed
+    assert {name: streams[name].sheet.dimensions() for name in keyed} == keyed
 
 
 def test_every_setting_has_a_description() -> None:

@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
 from typing import ClassVar
 
 from tap_usage.sandbox.clock import Clock, instant, timestamp
 from tap_usage.sandbox.genesys_paging import CLIENTS, client_page
-from tap_usage.sandbox.genesys_usage import CLASSES, Ledger, Query, read_query
+from tap_usage.sandbox.genesys_usage import CLASSES, Execution, Ledger, Query, read_query
 from tap_usage.sandbox.vendor import MinuteWindow, Tokens, Vendor
 from tap_usage.sandbox.wire import (
     Answer,
@@ -39,15 +38,6 @@ CODES = {
     503: "service.unavailable",
     504: "request.timeout",
 }
-
-
-@dataclass(slots=True)
-class Execution:
-    """A query that was submitted, until when it runs, and how often its results were asked for."""
-
-    query: Query
-    until: datetime
-    polls: int = 0
 
 
 class Genesys(Vendor):

@@ -50,6 +50,15 @@ class Query:
     metrics: tuple[str, ...] = tuple(METRICS)
 
 
+@dataclass(slots=True)
+class Execution:
+    """A query that was submitted, until when it runs, and how often its results were asked for."""
+
+    query: Query
+    until: datetime
+    polls: int = 0
+
+
 def read_query(body: Json, client_id: str | None, *, end_inclusive: bool) -> Query:
     """Return the query that a request's body means.
 
