@@ -96,16 +96,8 @@ class Vendor(ABC):
         self.origins: dict[str, str] = {}
         self.denied: set[str] = set()
         self.scene: Json = {}
-
-    @property
-    def client_id(self) -> str:
-        """The only client that gets tokens."""
-        return f"sandbox-{self.name}-client"
-
-    @property
-    def client_secret(self) -> str:
-        """The secret of that client, fake on purpose."""
-        return f"sandbox-{self.name}-secret"
+        self.client_id = f"sandbox-{self.name}-client"
+        self.client_secret = f"sandbox-{self.name}-secret"
 
     @abstractmethod
     def routes(self) -> tuple[Route, ...]:

@@ -74,6 +74,7 @@ class Target:
         after: requests of this operation that pass before.
         query: parameters that only the requests in question have.
         hidden: further streams that know of the rows only by this request.
+        alone: another stream of the vendor sends the same requests, so that one fault may hit either.
     """
 
     operation: str
@@ -81,6 +82,7 @@ class Target:
     after: int = 0
     query: dict[str, str] | None = None
     hidden: tuple[str, ...] = ()
+    alone: bool = False
 
     @property
     def vendor(self) -> str:
@@ -110,11 +112,11 @@ TARGETS = {
     "genesys poll": Target("genesys.organization_results", "genesys_organization_usage"),
     "genesys result": Target("genesys.organization_results", "genesys_organization_usage", after=1),
     "genesys client submit": Target("genesys.client_submit", "genesys_client_usage"),
-    "genesys client poll": Target("genesys.client_results", "genesys_client_usage"),
-    "genesys client result": Target("genesys.client_results", "genesys_client_usage", after=2),
+    "genesys client poll": Target("genesys.client_results", "genesys_client_usage", alone=True),
+    "genesys client result": Target("genesys.client_results", "genesys_client_usage", after=2, alone=True),
     "genesys summary": Target("genesys.client_summary", "genesys_client_usage_summary"),
     "demandbase token": Target("demandbase.token", "demandbase_api_usage"),
-    "demandbase usage": Target("demandbase.usage", "demandbase_api_usage"),
+    "demandbase usage": Target("demandbase.usage", "demandbase_api_usage", alone=True),
     "elasticpath token": Target("elasticpath.token", "elasticpath_promotions"),
     "elasticpath list": Target("elasticpath.promotions", "elasticpath_promotions"),
     "elasticpath usage": Target("elasticpath.usages", "elasticpath_promotion_usages"),
