@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from dataclasses import dataclass
 
 from urllib3.exceptions import ConnectTimeoutError, ProxyError, SSLError
@@ -11,6 +12,7 @@ AGAIN_ADVICE = "check the network and the vendor's status, then run again"
 TLS_ADVICE = "the certificate could not be verified: check the URL, the proxy and REQUESTS_CA_BUNDLE"
 PROXY_ADVICE = "check the proxy in https_proxy, http_proxy or all_proxy, and no_proxy"
 NO_CONNECTION = ("host name not found", "connection refused", "no connection in time")
+TLS_ERRORS = (SSLError, ssl.SSLError, ssl.CertificateError)
 REFUSED_TUNNEL = re.compile(r"Tunnel connection failed: 4\d\d")
 
 
@@ -52,7 +54,7 @@ def explain(error: Exception, *, answered: bool) -> Problem:
         return Problem(
             f"proxy failed: {kind}", PROXY_ADVICE, final=refuses, unsent=True, no_proxy=kind in NO_CONNECTION
         )
-    if isinstance(error, SSLError) and not answered and "EOF" not in repr(error):
+    if isinstance(error, TLS_ERRORS) and not answered and "EOF" not in repr(error):
         return Problem("TLS failure", TLS_ADVICE, final=True, unsent=True)
     text = f"answer broke off ({_kind_of(error)})" if answered else _kind_of(error)
     return Problem(text, unsent=isinstance(error, ConnectTimeoutError))  # refused connections are among them

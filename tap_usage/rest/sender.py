@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from http.client import HTTPException
 
-from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import HTTPError
 
 from tap_usage.rest.bodies import decode
 from tap_usage.rest.clock import Clock
 from tap_usage.rest.errors import LONGEST_WAIT_SECONDS, RequestError, Rule, Verdict, dig, judge, retry_after, word
-from tap_usage.rest.exchange import read
+from tap_usage.rest.exchange import Response, read
 from tap_usage.rest.host import Host
 from tap_usage.rest.network import AGAIN_ADVICE, LocalError, explain
 from tap_usage.rest.patience import UNREACHED_SECONDS, Patience
@@ -81,7 +81,7 @@ class Sender:
         self._clock = clock
         self._patience = patience
         self._timeout = timeout_seconds
-        self._transport = Transport(connections)
+        self._transport = Transport(connections, timeout_seconds)
         self._replaced = False
 
     def close(self) -> None:
@@ -120,15 +120,13 @@ class Sender:
         clock = self._clock
         reach = self._timeout if self._patience.answered else min(self._timeout, UNREACHED_SECONDS)
         try:
-            response = self._transport.exchange(
-                wire.method, wire.origin, wire.target, wire.headers, wire.body, Timeout(reach, self._timeout)
-            )
+            response = self._transport.exchange(wire, reach)
             status = response.status
             self._patience.answered = True
             self._mind_budget(response)
             limit = LARGEST_ANSWER_BYTES if status in SUCCESS else LARGEST_ERROR_BYTES
             content = read(response, limit, self._timeout, clock.monotonic, clock.check)
-        except (LocalError, HTTPError, OSError) as error:
+        except (LocalError, HTTPError, HTTPException, OSError) as error:
             found = explain(error, answered=status is not None)
             in_vain = found.final or (found.no_proxy and not self._patience.answered)
             failure = self._failure(wire, tries, status, found.advice, found.text)
@@ -156,7 +154,7 @@ class Sender:
     def _failure(self, wire: Wire, tries: int, status: int | None, advice: str, problem: str = "") -> RequestError:
         return RequestError(wire.where, status, advice, problem, tries=tries, at=self._transport.way_to(wire.origin))
 
-    def _refused(self, wire: Wire, tries: int, response: BaseHTTPResponse, content: bytearray | None) -> Trouble:
+    def _refused(self, wire: Wire, tries: int, response: Response, content: bytearray | None) -> Trouble:
         body = decode(content or b"null").value
         fields = self._host.errors
         codes = [code for path in fields.code if (code := word(dig(body, path)))]
@@ -170,7 +168,7 @@ class Sender:
         carried_out = response.status >= INTERNAL_ERROR and response.status != UNAVAILABLE  # perhaps
         return Trouble(failure, rule, retry_after(response.headers, self._clock), lost=carried_out)
 
-    def _mind_budget(self, response: BaseHTTPResponse) -> None:
+    def _mind_budget(self, response: Response) -> None:
         """Take a pause from a used-up budget."""
         budget = self._host.budget
         if budget and budget.allowed in response.headers:

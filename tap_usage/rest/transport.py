@@ -1,31 +1,41 @@
-"""The wire: `requests` decides about TLS, CA bundles and proxies, once per origin; its connection pools do the sending.
+"""The wire: `requests` decides about TLS, CA bundles and proxies, once per origin; `urllib3` opens the connections.
 
-`requests.Session.send` looks up proxies and `.netrc` and builds cookie jars and response objects for every request,
-which costs more than the request itself. What it decides is kept here, what it repeats is not.
+What is sent on them is put together here, and `exchange` reads what comes: both libraries look up, copy and parse for
+every request what is the same each time, or what nobody asks for, and that takes longer than the request itself.
 """
 
 from __future__ import annotations
 
+import contextlib
+import http.client
+import io
 import os
+import re
+import socket
 import ssl
 import threading
+import weakref
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from http.client import HTTPException
+from typing import Any, cast
 
 from requests import PreparedRequest, RequestException
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidProxyURL, InvalidURL
 from requests.utils import get_environ_proxies, select_proxy
-from urllib3 import BaseHTTPResponse, Timeout
+from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ProxyError
 from urllib3.util import parse_url
 
 from tap_usage.rest.errors import plain
-from tap_usage.rest.exchange import CarefulResponse
+from tap_usage.rest.exchange import Line, Punctual, Response
 from tap_usage.rest.network import LocalError
+from tap_usage.rest.request import Wire
 
+TARGET = re.compile(r"/(?:[\w.~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*", re.ASCII)
 BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
@@ -41,32 +51,45 @@ def origin_of(url: str) -> tuple[str, str, int]:
 
 @dataclass(frozen=True)
 class Route:
-    """How an origin is reached: a pool of connections, through which proxy, and whether that wants whole URLs."""
+    """How an origin is reached.
+
+    Attributes:
+        pool: opens connections.
+        proxy: host and port of the proxy, if there is one.
+        target: what stands before the target of each request: where a proxy wants whole URLs, the origin.
+        head: headers of every request.
+        tunnelled: connections go through a tunnel.
+        idle: connections to use again, the last one first.
+    """
 
     pool: HTTPConnectionPool
     proxy: str
-    whole_urls: bool
-    headers: Mapping[str, str]
+    target: str
+    head: str
+    tunnelled: bool
+    idle: deque[Line]
 
 
 class Transport(HTTPAdapter):
-    """Pools of connections for all origins of a vendor. Redirects are not followed, nothing is retried in here.
+    """Connections to all origins of a vendor. Redirects are not followed, nothing is retried in here.
 
     Args:
         connections: kept open per origin.
+        seconds: how long each piece of an answer, and its whole head, may take.
     """
 
-    def __init__(self, connections: int) -> None:
-        super().__init__(pool_maxsize=connections, max_retries=0)
+    def __init__(self, connections: int, seconds: float) -> None:
+        super().__init__(max_retries=0)
+        self._most = connections
+        self._seconds = seconds
         self._routes: dict[str, Route] = {}
         self._lock = threading.Lock()
+        weakref.finalize(self, _close_idle, self._routes)
 
     def close(self) -> None:
-        """Close idle connections: the adapter forgets its pools, but they live on in the routes."""
+        """Close idle connections."""
         with self._lock:
-            for route in self._routes.values():
-                route.pool.close()
-            self._routes.clear()
+            _close_idle(self._routes)
         super().close()
 
     def way_to(self, origin: str) -> str:
@@ -76,33 +99,36 @@ class Transport(HTTPAdapter):
         place = f"{scheme}://{authority.rpartition('@')[2]}"
         return f"{place} through the proxy {route.proxy}" if route and route.proxy else place
 
-    def exchange(  # noqa: PLR0913, PLR0917 - the parts of a request
-        self,
-        method: str,
-        origin: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: str | bytes | None,
-        timeout: Timeout,
-    ) -> BaseHTTPResponse:
+    def exchange(self, wire: Wire, reach: float) -> Response:
         """Send a request and return the answer as soon as its headers are there.
+
+        Args:
+            wire: the request.
+            reach: seconds in which a new connection has to be open.
 
         Raises:
             LocalError: when this machine is not set up for it.
-            urllib3.exceptions.HTTPError, OSError: when there is no answer.
+            urllib3.exceptions.HTTPError, http.client.HTTPException, OSError: when there is no answer.
         """
-        route = self._routes.get(origin) or self._find(origin)
-        return route.pool.urlopen(
-            method,
-            origin + target if route.whole_urls else target,
-            body=body,
-            headers={**headers, **route.headers} if route.headers else headers,
-            retries=False,
-            redirect=False,
-            assert_same_host=False,
-            timeout=timeout,
-            preload_content=False,
-        )
+        route = self._routes.get(wire.origin) or self._find(wire.origin)
+        request = _encoded(wire, route)
+        line = _idle(route) or self._open(route, reach)
+        return line.ask(request)
+
+    def _open(self, route: Route, reach: float) -> Line:
+        opened = cast("HTTPConnection", route.pool._new_conn())  # noqa: SLF001 - it knows all about TLS and proxies
+        opened.timeout = reach
+        try:
+            if route.tunnelled:
+                route.pool._prepare_proxy(opened)  # noqa: SLF001
+            else:
+                opened.connect()
+        except (OSError, HTTPException, HTTPError) as error:
+            no_proxy = opened.proxy and not opened.has_connected_to_proxy
+            opened.close()
+            raise ProxyError("no connection through the proxy", error) if no_proxy else error from None
+        opened.sock.settimeout(self._seconds)
+        return Line(opened, route.idle.append)
 
     def _find(self, origin: str) -> Route:
         with self._lock:
@@ -118,12 +144,67 @@ class Transport(HTTPAdapter):
                 self.cert_verify(pool, origin, bundle, None)  # type: ignore[no-untyped-call]
             except (RequestException, HTTPError, ValueError) as error:
                 raise LocalError(_what_to_correct(origin, proxy, error)) from None
-            pool.ConnectionCls = type("Connection", (pool.ConnectionCls,), {"response_class": CarefulResponse})
+            pool.ConnectionCls = type("Connection", (pool.ConnectionCls,), {"response_class": TunnelResponse})
             place = parse_url(proxy).netloc or "" if proxy else ""
-            whole_urls = bool(proxy) and origin.startswith("http://") and not proxy.startswith("socks")
-            route = Route(pool, place, whole_urls, self.proxy_headers(proxy) if whole_urls else {})
+            secure = origin.startswith("https://")
+            whole_urls = pool.proxy is not None and not secure
+            headers = {"Host": _host(origin), "Accept-Encoding": "identity"}
+            headers |= self.proxy_headers(proxy) if whole_urls else {}
+            tunnelled = pool.proxy is not None and secure
+            idle = deque[Line](maxlen=self._most)
+            route = Route(pool, place, origin if whole_urls else "", _lines(headers), tunnelled, idle)
             self._routes[origin] = route
             return route
+
+
+class TunnelResponse(http.client.HTTPResponse):
+    """A proxy's answer to the wish for a tunnel, which has to be there in time."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as the library has it
+        super().__init__(sock, *args, **kwargs)
+        punctual = Punctual(sock)
+        punctual.hurry()
+        self.fp = io.BufferedReader(punctual)
+
+
+def _idle(route: Route) -> Line | None:
+    with contextlib.suppress(IndexError):
+        while not (line := route.idle.pop()).is_usable:
+            line.close()
+        return line
+    return None
+
+
+def _close_idle(routes: dict[str, Route]) -> None:
+    for route in routes.values():
+        while route.idle:
+            route.idle.pop().close()
+    routes.clear()
+
+
+def _encoded(wire: Wire, route: Route) -> bytes:
+    """Return a request as it is sent; what a vendor's link holds and no URL may is encoded."""
+    target = wire.target
+    if not TARGET.fullmatch(target):
+        target = parse_url(f"http://host{target}").request_uri
+    body = wire.body.encode() if isinstance(wire.body, str) else wire.body
+    length = "" if body is None else f"Content-Length: {len(body)}\r\n"
+    head = f"{wire.method} {route.target}{target} HTTP/1.1\r\n{route.head}{length}{_lines(wire.headers)}\r\n"
+    return head.encode("latin-1") + (body or b"")
+
+
+def _lines(headers: Mapping[str, str]) -> str:
+    lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+    text = "".join(lines)
+    if text.count("\n") != len(lines) or text.count("\r") != len(lines):
+        raise ValueError("a header with a line break")
+    return text
+
+
+def _host(origin: str) -> str:
+    """Return the `Host` header: the port is named where it is not the usual one."""
+    scheme, host, port = origin_of(origin)
+    return host if port == (443 if scheme == "https" else 80) else f"{host}:{port}"
 
 
 def _bundle() -> str | bool:

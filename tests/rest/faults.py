@@ -29,7 +29,7 @@ PASSING: dict[str, tuple[Reply, str]] = {
     "reset before the body": (Reply([HEAD], reset=True), "HTTP 200 answer broke off"),
     "reset in the body": (Reply([HEAD + b'{"ro'], reset=True), "HTTP 200 answer broke off"),
     "cut off in the body": (Reply([HEAD + b'{"ro'], hang_up=True), "HTTP 200 answer broke off"),
-    "cut off in the head": (Reply([b"HTTP/1.1 200 OK\r\nContent-"], hang_up=True), "HTTP 200"),
+    "cut off in the head": (Reply([b"HTTP/1.1 200 OK\r\nContent-"], hang_up=True), "connection closed in the middle"),
     "cut off in a chunk": (
         Reply([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nc\r\n{"], hang_up=True),
         "HTTP 200 answer broke off",

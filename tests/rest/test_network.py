@@ -7,7 +7,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from urllib3 import Timeout
 from urllib3.exceptions import ConnectTimeoutError
 
 from tap_usage.rest.auth import ClientCredentials
@@ -15,6 +14,7 @@ from tap_usage.rest.connection import Connection
 from tap_usage.rest.errors import RequestError
 from tap_usage.rest.host import Host
 from tap_usage.rest.patience import UNREACHED_SECONDS, UNREACHED_TRIES, Patience
+from tap_usage.rest.request import Wire
 from tap_usage.rest.transport import Transport
 from tests.rest.faults import GOOD, ROWS
 from tests.rest.loopback import TOKEN, Heard, Loopback, Reply, connect, free_port, in_turn, reply
@@ -202,13 +202,11 @@ def test_a_name_that_is_not_known_is_told_soon(monkeypatch: pytest.MonkeyPatch) 
 def test_a_vendor_behind_a_wall_that_swallows_everything_is_given_up_after_ten_seconds_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    clock, limits = VirtualClock(), list[object]()
+    clock, limits = VirtualClock(), list[float]()
 
-    def exchange(*parts: object) -> None:
-        timeout = parts[-1]
-        assert isinstance(timeout, Timeout)
-        limits.append(timeout.connect_timeout)
-        clock.at += float(str(timeout.connect_timeout))
+    def exchange(_: Transport, __: Wire, reach: float) -> None:
+        limits.append(reach)
+        clock.at += reach
         raise ConnectTimeoutError
 
     monkeypatch.setattr(Transport, "exchange", exchange)
