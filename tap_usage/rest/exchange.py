@@ -193,7 +193,9 @@ class Response:
             if found := HEADER.fullmatch(line):
                 name, value = found[1].decode(), found[2].rstrip(b" \t").decode("latin-1")
                 headers.add(name, value)
-            elif not (name and line[:1] in b" \t"):  # what goes on in another line matters to nobody
+            elif name and line[:1] in b" \t":
+                headers.add(name, line.strip().decode("latin-1"), combine=True)
+            else:
                 self._odd = True
         raise HTTPException("too many headers")
 
