@@ -18,6 +18,7 @@ def main() -> None:
         sys.exit(f"a data sheet in tap_usage/vendors cannot be true: {error}")
     gc.freeze()
     gc.enable()
+    gc.set_threshold(20_000)  # rows are many containers and no cycles: looked through every 700, they cost a tenth more
     logs.set_up()
     TapUsage.cli()
 

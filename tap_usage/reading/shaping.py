@@ -54,8 +54,9 @@ class Shaping:
         added: Row = {**self._constants, **unit.context}
         if sheet.observed:
             added["observed_on"] = utc_text(page.date)[:10]
-        for row in rows if added else ():
-            row.update(added)
+        for field, value in added.items():
+            for row in rows:
+                row[field] = value
         self._drift.settle(rows)
         if unit.window and self._calendar and sheet.windows and sheet.windows.field:
             rows = self._within(rows, sheet.windows, unit.window, self._calendar.by(page.date.date()))
