@@ -96,6 +96,11 @@ LEFT_OVER = {
     "chunks and a length": lambda: Reply(
         [OK + b"Transfer-Encoding: chunked\r\nContent-Length: 12\r\n\r\nc\r\n" + BODY + b"\r\n0\r\n\r\n"]
     ),
+    "Connection: close in a line of its own": lambda: Reply(
+        [OK + b"Content-Length: 12\r\nConnection:\r\n close\r\n\r\n" + BODY]
+    ),
+    "a length behind a bare carriage return": lambda: Reply([OK + b"X: y\rz\r\nContent-Length: 12\r\n\r\n" + BODY]),
+    "a space before a colon": lambda: Reply([OK + b"Content-Length: 12\r\nX-Y : z\r\n\r\n" + BODY]),
     "a line that is no header": lambda: Reply([OK + b"Content-Length: 12\r\nno header\r\nX: y\r\n\r\n" + BODY]),
     "Connection: close, and open all the same": lambda: Reply([*reply(BODY, Connection="close").pieces, GHOST]),
 }
@@ -200,3 +205,32 @@ def test_trailers_and_extensions_of_chunks_keep_the_connection() -> None:
         for _ in range(3):
             assert connection.send(ROWS).body == {"rows": []}
     assert server.connections == 1
+
+
+BAD_HEADS = {
+    "a line without end": OK + b"X: " + b"x" * 70_000,
+    "headers without end": OK + b"X: y\r\n" * 101 + b"\r\n",
+    "another protocol": b"HTTP/2 200 OK\r\nContent-Length: 12\r\n\r\n" + BODY,
+    "a status of two digits": b"HTTP/1.1 20 OK\r\nContent-Length: 12\r\n\r\n" + BODY,
+}
+
+
+@pytest.mark.parametrize("name", BAD_HEADS)
+def test_a_head_that_is_none_is_no_answer_and_its_connection_is_closed(name: str) -> None:
+    with Loopback(in_turn(Reply([BAD_HEADS[name]]), GOOD)) as server:
+        assert connect(server.origin).send(ROWS).tries == 2
+    assert server.connections == 2
+
+
+def test_what_no_url_may_hold_is_encoded_before_it_is_sent() -> None:
+    with Loopback(lambda _: Reply([WHOLE])) as server:
+        connect(server.origin).send(Request("/a b\r\nX-Y: z?page[limit]=\xfc&x=%2F#f"))
+    (heard,) = server.heard
+    assert heard.target == "/a%20b%0D%0AX-Y:%20z?page%5Blimit%5D=%C3%BC&x=%2F"
+    assert "x-y" not in heard.headers
+
+
+def test_a_header_that_would_begin_another_line_is_not_sent() -> None:
+    with Loopback() as server, pytest.raises(ValueError, match="line break"):
+        connect(server.origin, user_agent="a\r\nX-Y: z").send(ROWS)
+    assert server.heard == server.tokens == []

@@ -66,6 +66,22 @@ def test_https_goes_through_a_tunnel_that_sees_no_token(monkeypatch: pytest.Monk
     assert not any("authorization" in heard.headers or heard.body for heard in proxy.heard)
 
 
+def test_a_proxy_whose_answer_drips_is_given_up_at_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    enough = threading.Event()
+
+    def drops() -> Iterator[bytes]:
+        for drop in b"HTTP/1.1 200 Connection established":
+            yield bytes([drop])
+            if enough.wait(0.05):
+                return
+
+    with Loopback(lambda _: Reply(drops(), hang_up=True)) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.origin)
+        with pytest.raises(RequestError, match=r"no answer in time on POST /token"):
+            connect("https://api.invalid", timeout_seconds=0.3, max_tries=1).send(Request("/rows"))
+        enough.set()
+
+
 @pytest.fixture
 def secure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback]:
     """A server with a certificate that nobody trusts."""
