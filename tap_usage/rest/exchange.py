@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-import socket
 from collections.abc import Callable
 from http.client import BadStatusLine, HTTPException, IncompleteRead, LineTooLong, RemoteDisconnected
-from time import monotonic
-from typing import IO, Any, cast
+from typing import IO, cast
 
 from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ReadTimeoutError
+
+from tap_usage.rest.punctual import Punctual
 
 CHUNK_BYTES = 64 * 1024
 LONGEST_LINE_BYTES = 64 * 1024
@@ -29,46 +29,6 @@ CHUNK_SIZE = re.compile(rb"[ \t]*([0-9a-fA-F]{1,16})[ \t]*(?:;.*)?")
 
 class SwitchedProtocolsError(HTTPException):
     """The other side goes on in a protocol that nobody asked for."""
-
-
-class Punctual(io.RawIOBase):
-    """What a socket receives: until a deadline, where there is one; nothing more once it is over.
-
-    Args:
-        sock: with a timeout for each piece.
-    """
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-        self._timeout = sock.gettimeout()
-        self._until: float | None = None
-        self._pieces = 0
-        self.over = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - a buffer
-        if self.over:
-            return None
-        self._pieces += 1
-        if self._until is not None and self._pieces > 1:  # the first one may take as long as the socket lets it
-            left = self._until - monotonic()
-            if left <= 0:
-                raise TimeoutError("the head drips")
-            self._sock.settimeout(left)
-        return self._sock.recv_into(buffer)
-
-    def hurry(self) -> None:
-        """Have all that is read until `relax` come within the time that one piece may take."""
-        self.over, self._pieces = False, 0
-        self._until = monotonic() + self._timeout if self._timeout else None
-
-    def relax(self) -> None:
-        """Forget the deadline."""
-        self._until = None
-        if self._pieces > 1:
-            self._sock.settimeout(self._timeout)
 
 
 class Line:
@@ -146,21 +106,22 @@ class Response:
     def __init__(self, line: Line, received: io.BufferedReader[Punctual]) -> None:
         self._line = line
         self._received = received
-        self._odd = False
-        self.status, self._keeps = self._status()
-        self.headers = self._headers()
+        self._read_head()
         while self.status in INFORMATIONAL:
             if self.status == SWITCHING_PROTOCOLS:
                 raise SwitchedProtocolsError
-            self._odd = False
-            self.status, self._keeps = self._status()
-            self.headers = self._headers()
+            self._read_head()
         self._open = True
         self._left: int | None = None
         self._chunked = False
         self._frame()
 
     # The head
+
+    def _read_head(self) -> None:
+        self._odd = False
+        self.status, self._keeps = self._status()
+        self.headers = self._headers()
 
     def _next_line(self) -> bytes:
         """Return the next line without its end.
@@ -255,8 +216,11 @@ class Response:
             raise IncompleteRead(b"")
         if size := int(found[1], 16):
             return size
-        while self._next_line():
-            pass
+        try:
+            while self._next_line():
+                pass
+        except IncompleteRead:  # hung up, but all of the body is there
+            self._odd = True
         return 0
 
     def _end(self, *, clean: bool) -> None:

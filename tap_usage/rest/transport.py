@@ -31,8 +31,9 @@ from urllib3.exceptions import HTTPError, ProxyError
 from urllib3.util import parse_url
 
 from tap_usage.rest.errors import plain
-from tap_usage.rest.exchange import Line, Punctual, Response
+from tap_usage.rest.exchange import Line, Response
 from tap_usage.rest.network import LocalError
+from tap_usage.rest.punctual import Punctual
 from tap_usage.rest.request import Wire
 
 TARGET = re.compile(r"/(?:[\w.~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*", re.ASCII)

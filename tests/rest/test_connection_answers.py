@@ -33,6 +33,7 @@ TEXT = b'{"rows": [1, 2, "\xc3\xbc"]}'
         reply(TEXT, 202),
         reply(b" \n" + TEXT + b"\n"),
         chunked(TEXT, 3),
+        Reply([*list(chunked(TEXT, 3).pieces)[:-1], b"0\r\n"], hang_up=True),
         reply(gzip.compress(TEXT), Content_Encoding="gzip"),
         chunked(gzip.compress(TEXT), 1, Content_Encoding="gzip"),
         chunked(gzip.compress(TEXT), 1000, Content_Encoding="gzip"),
