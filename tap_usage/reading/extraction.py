@@ -20,7 +20,7 @@ from tap_usage.reading.windows import Calendar
 from tap_usage.rest import fanout
 from tap_usage.rest.errors import PagingError, ReadError, RequestError, plain
 from tap_usage.rest.pages.polling import fingerprint
-from tap_usage.rest.pages.query import Page, Query, Reading, Row, Rows, Submitted
+from tap_usage.rest.pages.query import Page, Query, Reading, Row, Submitted
 from tap_usage.rest.workers import Sent, Workers
 from tap_usage.times import instant
 
@@ -81,7 +81,7 @@ class Extraction:
         failed = False
         found: list[tuple[str, Context]] = []
         readings = ((unit, self._reading(unit, calendar)) for unit in progress.units(contexts))
-        for event in fanout.read(self._workers, readings, self._sent, attrgetter("partition")):
+        for event in fanout.read(self._workers, readings, attrgetter("partition")):
             if event is None:
                 self._run.save()
                 yield []
@@ -211,14 +211,13 @@ class Extraction:
     def _reading(self, unit: Unit, calendar: Calendar | None) -> Reading:
         sheet = self._sheet
         request = sheet.request(unit)
-        end = sheet.config.get("end_date")
         query = Query(
-            replace(request, path=fill(request.path, unit)),
-            Rows(sheet.rows, sheet.beside, sheet.envelope),
-            sheet.identity(),
+            replace(request, path=fill(request.path, unit), sent=self._sent.add),
+            sheet.located,
+            sheet.identity,
             vanishing=sheet.parent is not None,
             start=unit.start,
-            end=instant(end) if end else None,
+            end=sheet.end,
             results=fill(sheet.results, unit),
         )
         return sheet.paging.read(self._execution(query, unit, calendar) if sheet.results else query)

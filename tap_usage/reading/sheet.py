@@ -6,7 +6,7 @@ import difflib
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from inspect import get_annotations
 from typing import Any, ClassVar
@@ -15,7 +15,7 @@ from tap_usage import schema
 from tap_usage.reading.failures import Subject
 from tap_usage.reading.snapshots import Counters
 from tap_usage.reading.windows import UNITS, Calendar, Window
-from tap_usage.rest.pages.query import Paging
+from tap_usage.rest.pages.query import Paging, Rows
 from tap_usage.rest.request import Request
 from tap_usage.times import instant
 
@@ -190,6 +190,24 @@ class Sheet:
             return Request(self.path, "POST", params, self.windows.json(*bounds))
         return Request(self.path, params={**params, **(self.windows.params(*bounds) if self.windows.params else {})})
 
+    @cached_property
+    def located(self) -> Rows:
+        """Where the rows of an answer are."""
+        return Rows(self.rows, self.beside, self.envelope)
+
+    @cached_property
+    def identity(self) -> tuple[str, ...]:
+        """The fields that the vendor sends and that tell the rows of one reading apart; () for their place."""
+        if {"usage_key", self.windows and self.windows.stamp} & set(self.primary_keys):
+            return ()
+        added = {*self.context_fields(), *self.constants, "observed_on"}
+        return tuple(name for name in self.primary_keys if name not in added)
+
+    @cached_property
+    def end(self) -> datetime | None:
+        """The setting `end_date`."""
+        return instant(self.config["end_date"]) if "end_date" in self.config else None
+
     @property
     def bookmarked(self) -> bool:
         """Whether a bookmark tells what was read; snapshots and parents are read anew each time."""
@@ -236,14 +254,6 @@ class Sheet:
     def context_fields(cls) -> tuple[str, ...]:
         """Return the fields of the context, from the first ancestor on."""
         return tuple(name for kind in reversed(list(cls.ancestors())) for name in kind.children)
-
-    @classmethod
-    def identity(cls) -> tuple[str, ...]:
-        """Return the fields that the vendor sends and that tell the rows of one reading apart; () for their place."""
-        if {"usage_key", cls.windows and cls.windows.stamp} & set(cls.primary_keys):
-            return ()
-        added = {*cls.context_fields(), *cls.constants, "observed_on"}
-        return tuple(name for name in cls.primary_keys if name not in added)
 
     def _value(self, value: Any) -> Any:  # noqa: ANN401 - query values
         return self.config[value.name] if isinstance(value, Setting) else value

@@ -26,7 +26,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import blake2b
 from typing import Any
 
@@ -100,7 +100,7 @@ class Bookmarks:
         except (AttributeError, KeyError, TypeError, ValueError):
             raise ReadError("the bookmark in the given state cannot be read; correct or remove it") from None
         self._state = state
-        self._digest = partial(digest, query=query)
+        self._digest = lru_cache(maxsize=1024)(partial(digest, query=query))  # each is asked for ten times in a row
         self._partitioned = identity is not None
         self._bound = ""
         self._short = False

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import datetime
-from urllib.parse import urlencode, urljoin, urlsplit
+from functools import lru_cache
+from urllib.parse import quote_plus, urlencode, urljoin, urlsplit
 
 import msgspec
 from urllib3.util import parse_url
@@ -23,6 +24,9 @@ __all__ = ["Answer", "Connection", "Request"]
 
 BLIND_REPEATS = 1
 ODD_TRIES = 4
+
+# Names and most values are the same in each request.
+_quoted = lru_cache(maxsize=1024)(quote_plus)
 
 # urllib3 logs query strings at DEBUG and URLs at WARNING.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
@@ -116,7 +120,7 @@ class Connection:
         """
         url = self.resolve(request.path)
         if request.params:
-            url += ("&" if "?" in url else "?") + urlencode(request.params)
+            url += ("&" if "?" in url else "?") + urlencode(request.params, quote_via=_quoted)
         answer = self._send(self._wire(request, url.removeprefix(self._root)), request, self._login)
         self._patience.proved(up=True)  # which a login that works does not prove
         return answer
@@ -145,7 +149,8 @@ class Connection:
         blind = odd = 0
         for tries, pause in enumerate(waits(), start=1):
             carried = login.headers()
-            outcome = self._sender.send(replace(wire, headers={**wire.headers, **carried}), request, tries)
+            sent = Wire(wire.method, wire.origin, wire.target, {**wire.headers, **carried}, wire.body)
+            outcome = self._sender.send(sent, request, tries)
             if isinstance(outcome, Answer):
                 login.accepted()
                 return outcome

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -19,7 +19,7 @@ from tap_usage.rest.connection import Answer
 from tap_usage.rest.errors import ReadError
 from tap_usage.rest.memory import Share
 from tap_usage.rest.pages.query import PAGE_BYTES, Ask, Page, Reading
-from tap_usage.rest.workers import Sent, Workers
+from tap_usage.rest.workers import Workers
 
 READINGS_PER_WORKER = 4
 LATE_SECONDS = 60.0
@@ -50,7 +50,6 @@ class Event(Generic[Key]):
 def read(
     workers: Workers,
     readings: Iterable[tuple[Key, Reading]],
-    sent: Sent | None = None,
     group: Callable[[Key], Hashable] = id,
 ) -> Iterator[Event[Key] | None]:
     """Read all readings, as many side by side as the connection allows, and give what comes in their order.
@@ -58,14 +57,13 @@ def read(
     Args:
         workers: of one vendor.
         readings: whose they are, and what reads.
-        sent: counts their requests.
         group: what has to be given in order, however late the first of it is.
 
     Yields:
         The pages of each reading, then one event without a page when it is over; None when there is nothing to give
         before the loop has turned.
     """
-    fanout = _Fanout(workers, iter(readings), sent or Sent(), group)
+    fanout = _Fanout(workers, iter(readings), group)
     workers.sources.append(fanout)
     try:
         yield from fanout.events()
@@ -105,14 +103,12 @@ class _Fanout(Generic[Key]):
         self,
         workers: Workers,
         readings: Iterator[tuple[Key, Reading]],
-        sent: Sent,
         group: Callable[[Key], Hashable],
     ) -> None:
         self.gone = False
         self._workers = workers
         self._most = workers.connection.max_concurrency
         self._readings = readings
-        self._sent = sent
         self._group = group
         self._share = Share(workers.loop.memory)
         self._active: deque[_Begun[Key]] = deque()
@@ -226,8 +222,8 @@ class _Fanout(Generic[Key]):
         begun.sent += 1
         begun.idle = None
         self._share.take(expected)
-        request = replace(ask.request, sent=self._sent.add)
-        self._workers.submit(partial(self._workers.connection.send, request), self, (ask, begun, expected))
+        task = partial(self._workers.connection.send, ask.request)
+        self._workers.submit(task, self, (ask, begun, expected))
 
     def receive(self, what: tuple[Ask, _Begun[Key], int], outcome: Answer | Exception) -> None:
         """Hand an answer to its reading."""

@@ -16,7 +16,7 @@ from tap_usage.rest.host import Host
 from tap_usage.rest.loop import Loop
 from tap_usage.rest.pages.query import Ask, Page, Reading
 from tap_usage.rest.pages.single import SinglePage
-from tap_usage.rest.workers import Sent, Workers
+from tap_usage.rest.workers import Workers
 from tests.rest.virtual import NOW, about, answer
 from tests.running import ImpatientClock
 
@@ -86,11 +86,10 @@ def open_on(connection: Connection) -> Workers:
 def read(
     workers: Workers,
     readings: Iterable[tuple[int, Reading]],
-    sent: Sent | None = None,
     group: Callable[[int], Hashable] = id,
 ) -> Iterator[Event[int] | None]:
     """Read as a task of the loop does: give what comes, and None for each time that the loop waits."""
-    events = fanout.read(workers, readings, sent, group)
+    events = fanout.read(workers, readings, group)
     with contextlib.closing(events):
         for event in events:
             yield event
@@ -102,12 +101,11 @@ def read(
 def given(
     workers: Workers,
     readings: Iterable[tuple[int, Reading]],
-    sent: Sent | None = None,
     group: Callable[[int], Hashable] = id,
 ) -> Iterator[Event[int]]:
     """Read to the end; fail when nothing else comes any more."""
     waits = 0
-    for event in read(workers, readings, sent, group):
+    for event in read(workers, readings, group):
         waits = 0 if event else waits + 1
         assert waits < PATIENCE, "the run stands still"
         if event:

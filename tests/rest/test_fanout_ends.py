@@ -4,6 +4,7 @@ import itertools
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -197,7 +198,10 @@ def test_requests_are_counted_when_they_are_sent_whether_or_not_their_readings_c
 ) -> None:
     store, sent = Store(range(400)), Sent()
     workers = open_workers(store, max_concurrency=1)
-    for event in given(workers, iter([(0, pages(size=5).read(data("/0")))]), sent):
+    about = data("/0")
+    for event in given(
+        workers, iter([(0, pages(size=5).read(replace(about, request=replace(about.request, sent=sent.add))))])
+    ):
         if event.page and event.page.rows[-1]["id"] == "r40":
             break
     workers.close()

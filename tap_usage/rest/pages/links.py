@@ -83,7 +83,7 @@ class NextLink(_Chain):
 
     def request(self, first: Request, asked: Request, following: str) -> Request:
         path = asked.path.partition("?")[0] + following if following.startswith("?") else following
-        return Request(path, check=first.check)
+        return Request(path, check=first.check, sent=first.sent)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tap_usage.rest.errors import PagingError
 from tap_usage.rest.pages.proof import Edge, Order
@@ -60,11 +60,8 @@ class _DeepReading(Reading):
         super().__init__()
         self._spec = spec
         self._query = query
-        self._segments = deque([self._from(query.start)])
+        self._segments = deque([Segment(spec, query, query.start)])
         self._shared = Edge(None, set())
-
-    def _from(self, start: str | None) -> Segment:
-        return Segment(self._spec, replace(self._query, start=start))
 
     @property
     def held(self) -> int:
@@ -78,7 +75,7 @@ class _DeepReading(Reading):
             return None
         last = self._segments[-1]
         if last.anchor is not None and len(self._segments) < SEGMENTS:
-            self._segments.append(self._from(last.anchor))
+            self._segments.append(Segment(self._spec, self._query, last.anchor))
         wanted = itertools.product((Segment.opening_ask, Segment.ask_ahead), self._segments)
         return next((ask for following, segment in wanted if (ask := _of(segment, following))), None)
 
@@ -112,7 +109,7 @@ class _DeepReading(Reading):
             self._segments.popleft()
             edge = first.edge
             if not self._segments or self._segments[0].start != edge.mark or not self._segments[0].joins(edge):
-                self._segments = deque([self._from(edge.mark)])
+                self._segments = deque([Segment(self._spec, self._query, edge.mark)])
                 self._segments[0].joins(edge)
             self._shared = edge
 

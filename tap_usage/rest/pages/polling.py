@@ -152,7 +152,8 @@ class _ExecutionReading(Reading):
 
     def _ask_results(self, delay: float) -> None:
         left = max(0.0, self._deadline - self._clock.monotonic())
-        self._ask = Ask(Request(self._path, check=self._polled), min(delay, left), RESULTS_BYTES)
+        request = Request(self._path, check=self._polled, sent=self._query.request.sent)
+        self._ask = Ask(request, min(delay, left), RESULTS_BYTES)
 
     def _submit_again(self, why: str) -> None:
         if self._resumed:

@@ -70,15 +70,16 @@ class Proof:
         edge: where what was given ends.
     """
 
-    def __init__(self, query: Query, order: Order | None) -> None:
+    def __init__(self, query: Query, order: Order | None, start: str | None) -> None:
         self._query = query
+        self._first = start
         self.order = order
         self.edge = Edge(None, set())
         self._before = self.edge
         self._since: set[Hashable] = set()
         self._twice: set[Hashable] = set()
         self._opening: set[Hashable] | None = None
-        self.begin(query.start, set())
+        self.begin(start, set())
 
     def begin(self, start: str | None, joint: set[Hashable]) -> None:
         """Begin anew; one row of `joint` has to be on the first page, unless that holds no row behind the start."""
@@ -92,19 +93,19 @@ class Proof:
         if self.order and self.edge.mark:
             self.begin(self.edge.mark, self.edge.names)
         else:
-            self.begin(self._query.start, set())
+            self.begin(self._first, set())
 
     def begin_before(self) -> None:
         """Begin anew one step before the edge: the row there is gone, or the answer was to another question."""
         self._twice = self._since
         self.edge = self._before
-        self.begin(self.edge.mark or self._query.start, self.edge.names | self._twice)
+        self.begin(self.edge.mark or self._first, self.edge.names | self._twice)
 
     def begin_without_order(self) -> None:
         """Begin anew at the start, and take the rows in whatever order they come."""
         self.order = None
         self.edge = Edge(None, set())
-        self.begin(self._query.start, set())
+        self.begin(self._first, set())
 
     def joins(self, names: set[Hashable]) -> bool:
         """Have the first page hold one of these rows. Return False when it has come and does not."""

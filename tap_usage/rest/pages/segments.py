@@ -49,7 +49,9 @@ class Offsets:
         if self.order:
             end = utc_text(shifted(query.end, timedelta(microseconds=999))) if query.end else None
             params |= self.order.params(start, end)
-        return query.request.with_params(**params)
+        # Not a method of the segment: one that refers to itself would stay in memory after it was thrown away.
+        check = partial(query.rows.problem, totals=self.totals)
+        return replace(query.request, params={**query.request.params, **params}, check=check)
 
     def total_of(self, body: Json) -> tuple[int | None, bool]:
         """Return the number of all rows, and whether it may be relied on."""
@@ -66,15 +68,13 @@ class Segment(Reading):
         deeper: it is over because offsets reach no deeper, but there is more.
     """
 
-    def __init__(self, spec: Offsets, query: Query) -> None:
+    def __init__(self, spec: Offsets, query: Query, start: str | None) -> None:
         super().__init__()
         self._spec = spec
-        # Not a method: a segment that refers to itself would keep its answers in memory after it was thrown away.
-        check = partial(query.rows.problem, totals=spec.totals)
-        self._query = replace(query, request=replace(query.request, check=check))
-        self.start = query.start
+        self._query = query
+        self.start = start
         self.deeper = False
-        self._proof = Proof(query, spec.order)
+        self._proof = Proof(query, spec.order, start)
         self._stuck = 0
         self._disordered: PagingError | None = None
         self._attempt = self._new_attempt()
