@@ -18,7 +18,7 @@ from tap_usage.rest.login import Fixed, Headers, Login, Refusals
 from tap_usage.rest.patience import Patience
 from tap_usage.rest.request import Answer, Check, Request, Wire
 from tap_usage.rest.sender import Sender
-from tap_usage.rest.transport import origin_of
+from tap_usage.rest.transport import Transport, origin_of
 
 __all__ = ["Answer", "Connection", "Request"]
 
@@ -43,6 +43,7 @@ class Connection:
         timeout_seconds: for connecting, for the head of one answer, and for its body.
         max_tries: tries of one request.
         user_agent: the `User-Agent` header.
+        transport: the wire, if it is not to be the usual one.
     """
 
     def __init__(  # noqa: PLR0913 - settings
@@ -54,6 +55,7 @@ class Connection:
         timeout_seconds: float = 60.0,
         max_tries: int = 8,
         user_agent: str = "tap-usage",
+        transport: Transport | None = None,
     ) -> None:
         self.host = host
         self.clock = clock
@@ -64,7 +66,14 @@ class Connection:
         self._root = f"{base.scheme}://{base.netloc}"
         self._prefix = base.path.rstrip("/")
         self._patience = Patience(clock, max_tries)
-        self._sender = Sender(host, clock, self._patience, connections=max_concurrency, timeout_seconds=timeout_seconds)
+        self._sender = Sender(
+            host,
+            clock,
+            self._patience,
+            connections=max_concurrency,
+            timeout_seconds=timeout_seconds,
+            transport=transport,
+        )
 
     def close(self) -> None:
         """Close idle connections."""

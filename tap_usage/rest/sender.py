@@ -69,10 +69,18 @@ class Sender:
         patience: is told when the vendor answers at all.
         connections: kept open per origin.
         timeout_seconds: for connecting, for the head of one answer, and for its body.
+        transport: the wire; by default one that keeps so many connections.
     """
 
-    def __init__(
-        self, host: Host, clock: Clock, patience: Patience, *, connections: int, timeout_seconds: float
+    def __init__(  # noqa: PLR0913 - settings
+        self,
+        host: Host,
+        clock: Clock,
+        patience: Patience,
+        *,
+        connections: int,
+        timeout_seconds: float,
+        transport: Transport | None = None,
     ) -> None:
         self.throttle = Throttle(clock, host.per_second)
         self.time = VendorClock(host.name, clock)
@@ -81,7 +89,7 @@ class Sender:
         self._clock = clock
         self._patience = patience
         self._timeout = timeout_seconds
-        self._transport = Transport(connections, timeout_seconds)
+        self._transport = transport or Transport(connections, timeout_seconds)
         self._replaced = False
 
     def close(self) -> None:
