@@ -234,3 +234,11 @@ def test_usages_of_the_very_moment_of_the_bookmark_are_not_lost(sandbox: Sandbox
     assert {row["id"] for each in (first, second) for row in each.rows(USAGES)} == {
         usage["id"] for usage in sandbox.elasticpath.usages[promotion]
     }
+
+
+def test_usages_of_a_promotion_that_is_listed_twice_are_read_once(sandbox: Sandbox) -> None:
+    sandbox.fault("elasticpath.promotions", "duplicated_rows", times=None)
+    done = run(sandbox.config, select=[PROMOTIONS, USAGES])
+    assert done.code == 1
+    assert done.rows(USAGES)
+    assert not any("unexpected" in line for line in done.failures)

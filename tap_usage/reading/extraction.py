@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any
 from urllib.parse import quote
 
@@ -181,7 +181,7 @@ class Extraction:
         for absent in sorted(set(chosen) - {partition for partition, _ in found}):
             hint = f"; {alike[absent.casefold()]} is" if absent.casefold() in alike else ""
             sheet.logger.warning("%s: %s is not listed by the vendor%s", sheet.only, absent, hint)
-        self._run.listed[type(sheet)] = Listing(tuple(sorted(found, key=itemgetter(0))), complete)
+        self._run.listed[type(sheet)] = Listing(tuple(sorted(dict(found).items())), complete)
 
     def _is_gone(self, unit: Unit, error: Exception | None) -> Generator[list[Row], None, bool]:
         """Return whether an error only means that the ancestor of a partition is no longer listed."""
