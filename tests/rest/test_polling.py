@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tap_usage.rest.errors import RequestError
 from tap_usage.rest.pages.polling import GROWTH, ExecutionError
 from tests.rest.play import COMPLETE, GONE, QUERY, ROWS, RUNNING, SPEC, Play, submitted
-from tests.rest.virtual import NOW, give
+from tests.rest.virtual import NOW, VirtualClock, give
 
 
 def test_a_query_is_submitted_polled_and_read() -> None:
@@ -195,6 +195,18 @@ def test_a_query_that_completes_at_the_deadline_is_read() -> None:
     polls = len(Play(submitted(1)).asked) - 2
     play = Play(submitted(1), *[RUNNING] * polls, COMPLETE)
     assert [page.rows for page in play.pages] == [ROWS]
+
+
+def test_a_query_is_looked_at_once_more_when_an_answer_had_to_wait_until_after_the_deadline() -> None:
+    clock = VirtualClock()
+    reading = SPEC.read(replace(QUERY, clock=clock))
+    for body in (submitted(1), RUNNING, COMPLETE):
+        ask = reading.next_ask()
+        assert ask
+        clock.wait(0 if body is COMPLETE else SPEC.timeout * 2)  # the target did not read meanwhile
+        give(reading, ask, body)
+    assert reading.error is None
+    assert [page.rows for page in reading.pages] == [ROWS]
 
 
 @given(initial=st.floats(0.05, 100), longest=st.floats(0.05, 200), timeout=st.floats(0, 1000))

@@ -93,7 +93,7 @@ class _ExecutionReading(Reading):
             self._submit_again(f"the query ended as {plain(status)}")
         elif status not in self._spec.running:
             self._over(f"the query has a status nobody knows: {plain(status)}; run again, or tell the maintainers")
-        elif self._clock.monotonic() >= self._deadline:
+        elif ask.tag:
             self._still_runs(answer.date)
         else:
             self._ask_results(self._wait)
@@ -151,9 +151,11 @@ class _ExecutionReading(Reading):
         self._ask_results(first)
 
     def _ask_results(self, delay: float) -> None:
+        """Ask for the results; the last time is at the deadline, or after it, when an answer had to wait until then."""
         left = max(0.0, self._deadline - self._clock.monotonic())
+        last = left <= delay
         request = Request(self._path, check=self._polled, sent=self._query.request.sent)
-        self._ask = Ask(request, min(delay, left), RESULTS_BYTES)
+        self._ask = Ask(request, left if last else delay, RESULTS_BYTES, tag=last)
 
     def _submit_again(self, why: str) -> None:
         if self._resumed:
