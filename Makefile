@@ -14,7 +14,7 @@ install := bin/python -m pip install --quiet --disable-pip-version-check --const
 # The simulated vendors are on this machine, whatever proxy is set.
 export no_proxy := 127.0.0.1,$(or $(no_proxy),$(NO_PROXY))
 
-.PHONY: help setup lint test demo bench soak constraints clean
+.PHONY: help setup lint test demo bench soak simulate constraints clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -58,6 +58,9 @@ soak: .venv/.ready ## Disturb the tap at random, in every way for five minutes (
 		echo "$$module --minutes $(MINUTES) --seed $(SEED)"; \
 		.venv/bin/python -m $$module --minutes $(MINUTES) --seed $(SEED) || failed=1; \
 	done; exit $$failed
+
+simulate: .venv/.ready ## Live whole lives of the tap on simulated time for ten minutes (SEED=...)
+	.venv/bin/python -m tests.simulation --minutes 10 --first $(SEED)
 
 constraints: .venv/.ready ## Resolve all pinned versions afresh
 	.venv/bin/python constraints/renew.py

@@ -1,101 +1,72 @@
 """Lives on simulated time: `python -m tests.simulation` lives as many as fit into ten minutes, on all processors.
 
-    --seed N        live this one only, and tell its story
-    --first N       seed of the first life (default: at random)
-    --lives N       at most so many
-    --minutes M     at most so long
+`--seed N` lives one life and tells its story; `--minutes`, `--lives` and `--first` say how many are lived, and which.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import logging
 import multiprocessing
 import os
 import random
 import sys
 import time
-from dataclasses import fields
+from functools import partial
 
-from tests.simulation.clock import StandsStill
-from tests.simulation.life import Figures, Life
+from tests.simulation.clock import StandsStillError
+from tests.simulation.figures import Figures
+from tests.simulation.life import Life
 
-PIECE = 50
-MOST_FINDINGS = 5
+MOST_FINDINGS = 3
 
 
 def tell(seed: int) -> int:
     """Live one life, and tell its story; return an exit code."""
-    figures = Figures()
+    figures, began = Figures(), time.monotonic()
     try:
         Life(seed, figures, print).live()
-    except (Exception, StandsStill) as error:  # noqa: BLE001 - whatever it is, it is a finding
+    except (Exception, StandsStillError) as error:  # noqa: BLE001 - whatever it is, it is a finding
         print(f"WRONG: {type(error).__name__}: {error}")  # noqa: T201 - for people
         return 1
-    print(table(figures, 0.0))  # noqa: T201 - for people
+    print(figures.table(time.monotonic() - began))  # noqa: T201 - for people
     return 0
 
 
-def live(seeds: range) -> tuple[Figures, list[str]]:
-    """Live some lives; return what they consisted of, and what went wrong."""
+def live(seeds: range, until: float) -> tuple[Figures, list[str]]:
+    """Live as long as there is time; return what that consisted of, and what went wrong."""
+    logging.disable(logging.CRITICAL)
     figures, findings = Figures(), []
     for seed in seeds:
+        if time.monotonic() >= until or len(findings) == MOST_FINDINGS:
+            break
         try:
             Life(seed, figures).live()
-        except (Exception, StandsStill) as error:  # noqa: BLE001 - whatever it is, it is a finding
-            findings.append(f"python -m tests.simulation --seed {seed}\n  {type(error).__name__}: {error}")
+        except (Exception, StandsStillError) as error:  # noqa: BLE001 - whatever it is, it is a finding
+            findings.append(f"WRONG: {type(error).__name__}: {error}\n  python -m tests.simulation --seed {seed}")
     return figures, findings
-
-
-def pieces(first: int, lives: int, until: float) -> itertools.chain[range]:
-    """Return seeds in pieces, as long as there is time."""
-    starts = range(first, first + lives, PIECE)
-    pieces = (range(start, min(start + PIECE, first + lives)) for start in starts)
-    return itertools.chain(itertools.takewhile(lambda _: time.monotonic() < until, pieces))
-
-
-def begin() -> None:
-    """Prepare a process."""
-    logging.disable(logging.CRITICAL)
-
-
-def table(figures: Figures, seconds: float) -> str:
-    """Return figures for a person."""
-    shown = {each.name: getattr(figures, each.name) for each in fields(figures)}
-    faults = shown.pop("faults")
-    shown["days"] = round(figures.days)
-    shown |= {"faults": faults.total(), **{f"  {kind}": times for kind, times in faults.most_common()}}
-    if seconds:
-        shown |= {"seconds": round(seconds), "lives per second": round(figures.lives / seconds, 1)}
-    return "\n".join(f"{name:<24}{value:>12,}" for name, value in shown.items())
 
 
 def main() -> int:
     """Live, and return an exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seed", type=int)
-    parser.add_argument("--first", type=int, default=random.SystemRandom().randrange(10**6) * 1000)
-    parser.add_argument("--lives", type=int, default=10**9)
-    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--seed", type=int, help="live this one only, and tell its story")
+    parser.add_argument("--first", type=int, default=random.SystemRandom().randrange(10**9), help="the first seed")
+    parser.add_argument("--lives", type=int, default=10**9, help="at most so many")
+    parser.add_argument("--minutes", type=float, default=10.0, help="at most so long")
     options = parser.parse_args()
-    begin()
     if options.seed is not None:
+        logging.disable(logging.CRITICAL)
         return tell(options.seed)
-    began = time.monotonic()
+    print(f"lives from seed {options.first} on", flush=True)  # noqa: T201 - for people
+    began, processes, end = time.monotonic(), os.cpu_count() or 1, options.first + options.lives
+    seeds = [range(options.first + number, end, processes) for number in range(processes)]
     figures, findings = Figures(), []
-    print(f"seeds from {options.first} on", flush=True)  # noqa: T201 - for people
-    with multiprocessing.Pool(os.cpu_count(), begin) as pool:
-        seeds = pieces(options.first, options.lives, began + 60 * options.minutes)
-        for lived, wrong in pool.imap_unordered(live, seeds):
+    with multiprocessing.Pool(processes) as pool:
+        for lived, wrong in pool.imap_unordered(partial(live, until=began + 60 * options.minutes), seeds):
             figures.add(lived)
             findings += wrong
-            if len(findings) >= MOST_FINDINGS:
-                pool.terminate()
-                break
-    print(table(figures, time.monotonic() - began))  # noqa: T201 - for people
-    for finding in findings:
-        print(f"WRONG: {finding}")  # noqa: T201 - for people
+    print("\n".join([figures.table(time.monotonic() - began), *findings]))  # noqa: T201 - for people
     return 1 if findings else 0
 
 

@@ -26,7 +26,7 @@ class Killed(BaseException):
     """The process is gone; nothing it had in mind is done."""
 
 
-class StandsStill(BaseException):
+class StandsStillError(BaseException):
     """The run does not come to its end; nothing that takes errors for those of a stream may catch it."""
 
 
@@ -105,7 +105,7 @@ class SimulatedClock(Clock):
             return
         self._steps += 1
         if self._steps > MOST_STEPS:
-            raise StandsStill(f"not over after {MOST_STEPS} waits")
+            raise StandsStillError(f"not over after {MOST_STEPS} waits")
         if at >= self.killed_at:
             raise Killed
         self.at = at

@@ -23,6 +23,7 @@ from tap_usage.rest.workers import Workers
 from tap_usage.vendors import VENDORS
 from tests.simulation.clock import Killed, SimulatedClock
 from tests.simulation.loader import Lines
+from tests.simulation.plan import Plan
 from tests.simulation.vendors.vendor import Vendor
 from tests.simulation.wire import Weather, Wire
 from tests.simulation.workers import SimulatedWorkers
@@ -46,46 +47,39 @@ class Engine:
 
     Args:
         config: settings that were given.
+        plan: of the run.
         state: that it begins with.
         vendors: that it reads.
         clock: of the run.
         weather: of the run.
         lines: takes what is written.
-        dense: STATE lines come whenever they may, not only when they are due.
-        room: share of the memory that the tap may take.
-        selected: names of streams, all when empty.
 
     Attributes:
         failures: what is told at the end.
     """
 
-    def __init__(  # noqa: PLR0913 - one run
+    def __init__(  # noqa: PLR0913, PLR0917 - one run
         self,
         config: Mapping[str, Any],
+        plan: Plan,
         state: dict[str, Any],
         vendors: Collection[Vendor],
         clock: SimulatedClock,
         weather: Weather,
         lines: Lines,
-        *,
-        dense: bool = False,
-        room: float = 1.0,
-        selected: Collection[str] = (),
     ) -> None:
-        self._given = config
-        self._config = DEFAULTS | dict(config)
+        self._config = DEFAULTS | dict(config) | plan.settings
         self._wires = {vendor.name: Wire(vendor, clock, weather) for vendor in vendors}
         self._clock = clock
         self._lines = lines
-        self._room = room
-        self._selected = selected
+        self._plan = plan
         self._run = Run(state=state, told=state)
-        self._run.states = (DenseStates if dense else StateWriter)(cast("BufferedWriter", lines), state, clock)
+        self._run.states = (DenseStates if plan.dense else StateWriter)(cast("BufferedWriter", lines), state, clock)
 
     def run(self) -> int | None:
         """Read; return the exit code, None when the run was killed."""
         loop = Loop(self._clock)
-        rooms = {name: int(getattr(memory, name) * self._room) for name in ROOMS}
+        rooms = {name: int(getattr(memory, name) * self._plan.room) for name in ROOMS}
         try:
             with contextlib.suppress(Stopped), patch.multiple(memory, **rooms):
                 if self._run.state:
@@ -106,7 +100,8 @@ class Engine:
         for vendor in VENDORS:
             if wire := self._wires.get(vendor.required.vendor):
                 workers = SimulatedWorkers(self._connect(vendor.host(UNSET | self._config), wire), loop, self._clock)
-                read = [sheet for sheet in vendor.streams if not self._selected or sheet.name in self._selected]
+                selected = self._plan.selected
+                read = [sheet for sheet in vendor.streams if not selected or sheet.name in selected]
                 listed = {parent for sheet in read for parent in sheet.ancestors()}
                 for sheet in vendor.streams:
                     yield self._task(sheet, workers, read=sheet in read, listed=sheet in listed)

@@ -14,7 +14,14 @@ OPERATIONS = (
     *("elasticpath.token", "elasticpath.promotions", "elasticpath.usages"),
 )
 LISTS = ("pingone.environments", "pingone.types", "pingone.rules", "genesys.clients", "elasticpath.promotions")
-GONE = ("elasticpath.usages", "elasticpath.usages", "genesys.client_submit", "genesys.results", *LISTS[1:3], "pingone.counts")
+GONE = (
+    "elasticpath.usages",
+    "elasticpath.usages",
+    "genesys.client_submit",
+    "genesys.results",
+    *LISTS[1:3],
+    "pingone.counts",
+)
 EXECUTIONS = ("genesys.submit", "genesys.client_submit")
 PATTERNS = ("*", "pingone.*", "genesys.*", "demandbase.*", "elasticpath.*", "elasticpath.usages", "*.token")
 TIMES = (1, 1, 2, 5, 1000)
@@ -46,7 +53,16 @@ ANYWHERE = (
     *("cut", "html", "null", "list", "empty", "no_content", "mark"),
     *("odd_date", "no_date"),
 )
-KINDS = (*ANYWHERE, *PLACES, *(3 * ("unlisted", "not_found")), "reversed_rows", "doubled_rows", "fails", "forgotten", "endless")
+KINDS = (
+    *ANYWHERE,
+    *PLACES,
+    *(3 * ("unlisted", "not_found")),
+    "reversed_rows",
+    "doubled_rows",
+    "fails",
+    "forgotten",
+    "endless",
+)
 
 
 @dataclass(slots=True)

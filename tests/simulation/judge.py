@@ -46,7 +46,9 @@ def missing(owes: Owes, loader: Loader) -> list[str]:
         for identity, due in owed.items():
             if identity not in held:
                 found.append(f"{stream} {identity} is lost")
-            elif due.low is not None and not (due.low <= held[identity] and (due.high is None or held[identity] <= due.high)):
+            elif due.low is not None and not (
+                due.low <= held[identity] and (due.high is None or held[identity] <= due.high)
+            ):
                 found.append(f"{stream} {identity} is {held[identity]}, not {due.low} to {due.high}")
     return found
 
@@ -97,4 +99,3 @@ def bookmarks(state: Any) -> list[str]:  # noqa: ANN401 - JSON
         return []
     own = [str(state["replication_key_value"])] if state.get("replication_key_value") else []
     return sorted(own + bookmarks(list(state.values())))
-

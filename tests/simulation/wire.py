@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from urllib3.exceptions import IncompleteRead, NewConnectionError, ProtocolError, ReadTimeoutError
 
-from tests.simulation.clock import NEVER, SimulatedClock, StandsStill, http_date
+from tests.simulation.clock import NEVER, SimulatedClock, StandsStillError, http_date
 from tests.simulation.faults import Fault
 from tests.simulation.vendors.vendor import Asked, Refused, Vendor
 
@@ -63,7 +63,7 @@ class Weather:
         dates: seconds that `Date` is off in all answers.
         requests: how many were sent, by operation.
         hit: how many of them went wrong, by kind of fault.
-        told: what was asked, if somebody wants to read it.
+        tell: is told what is asked.
     """
 
     dice: random.Random
@@ -73,7 +73,7 @@ class Weather:
     dates: float = 0.0
     requests: Counter[str] = field(default_factory=Counter)
     hit: Counter[str] = field(default_factory=Counter)
-    told: Any = None
+    tell: Callable[[str], object] | None = None
 
 
 class Wire:
@@ -102,24 +102,27 @@ class Wire:
     ) -> Response:
         clock, weather, vendor = self._clock, self._weather, self._vendor
         path, _, query = target.partition("?")
-        asked = Asked(method, origin, path.split("/")[1:], dict(parse_qsl(query)) if query else {}, headers, body or b"")
+        asked = Asked(
+            method, origin, path.split("/")[1:], dict(parse_qsl(query)) if query else {}, headers, body or b""
+        )
         operation = vendor.operation(asked)
         weather.requests[operation] += 1
         self._left -= 1
         if not self._left:
-            raise StandsStill(f"{MOST_REQUESTS} requests to {vendor.name}")
+            raise StandsStillError(f"{MOST_REQUESTS} requests to {vendor.name}")
         fault = next((fault for fault in weather.faults if fault.hits(operation)), None)
         kind = fault.kind if fault else ""
         if self._outage[0] <= clock.at < self._outage[1]:
             fault, kind = None, "refused"
         if kind:
             weather.hit[kind] += 1
-        if weather.told is not None:
-            weather.told(f"{clock.at:.3f} {method} {origin}{target} {kind}".rstrip())
+        if weather.tell:
+            weather.tell(f"{clock.at:.3f} {method} {origin}{target} {kind}".rstrip())
         clock.spend(weather.latency * weather.dice.random())
         if kind in BEFORE:
             clock.spend(timeout.read_timeout if kind == "timeout" else 0.0)
-            raise BEFORE[kind]()
+            error = BEFORE[kind]()
+            raise error
         if kind in STATUSES or kind.startswith("429_"):
             status, made, more = self._refusal(kind, asked)
         else:
@@ -131,9 +134,9 @@ class Wire:
 
     def _carry_out(self, asked: Asked, fault: Fault | None) -> tuple[int, Any, Headers]:
         vendor, at = self._vendor, self._clock.at
+        if fault and fault.kind == "not_found":
+            return 404, vendor.error(asked, Refused(404)), {}
         try:
-            if fault and fault.kind == "not_found":
-                raise Refused(404)
             return vendor.answer(asked, at, fault)
         except Refused as refused:
             return refused.status, vendor.error(asked, refused), {}

@@ -15,7 +15,6 @@ NUMBERS = {401: "401-101", 405: "405-1", 429: "429-1"}
 
 class Demandbase(Vendor):
     name: ClassVar[str] = "demandbase"
-    settings: ClassVar[Json] = {"demandbase_client_id": "client", "demandbase_client_secret": "s"}
 
     def __init__(self, dice: random.Random, at: float) -> None:
         super().__init__(dice, at)
@@ -27,6 +26,13 @@ class Demandbase(Vendor):
     def grow(self, since: float, at: float) -> None:
         if self.dice.random() < 0.2:
             self.resets.append(max(self.resets[-1], self.moment(since, at)))
+
+    def choose(self) -> Json:
+        return {
+            "demandbase_client_id": "client",
+            "demandbase_client_secret": "s",
+            "demandbase_window_periods": self.dice.choice((3, 10, 31)),
+        }
 
     @property
     def size(self) -> int:
@@ -66,10 +72,10 @@ class Demandbase(Vendor):
                 if low := self._transactions(day, source, begin):
                     rows["day", day_text(day), source] = Owed(low, self._transactions(day, source, end))
         figures = sorted((self._consumed(begin), self._consumed(end)))
-        credits = Owed(*figures) if self.resets[-1] <= begin else Owed()
+        consumed = Owed(*figures) if self.resets[-1] <= begin else Owed()
         today = day_text(int(begin // DAY))
         same = begin // DAY == end // DAY
-        return {"demandbase_api_usage": rows, "demandbase_credits": {(ACCOUNT, today): credits} if same else {}}
+        return {"demandbase_api_usage": rows, "demandbase_credits": {(ACCOUNT, today): consumed} if same else {}}
 
     def _transactions(self, day: int, source: int, at: float) -> int:
         mixed = (day * 73_856_093 ^ source * 19_349_663 ^ self.seed * 83_492_791) >> 3

@@ -33,7 +33,6 @@ class Promotion(Thing):
 
 class ElasticPath(Vendor):
     name: ClassVar[str] = "elasticpath"
-    settings: ClassVar[Json] = {"elasticpath_client_id": "client", "elasticpath_client_secret": "s"}
 
     def __init__(self, dice: random.Random, at: float) -> None:
         super().__init__(dice, at)
@@ -81,6 +80,14 @@ class ElasticPath(Vendor):
         for promotion in self.promotions:
             for usage in promotion.usages:
                 usage.gone = NEVER if usage.gone > at else usage.gone
+
+    def choose(self) -> Json:
+        return {
+            "elasticpath_client_id": "client",
+            "elasticpath_client_secret": "s",
+            "elasticpath_page_size": self.dice.choice((2, 3, 5, 10)),
+            "elasticpath_max_offset": self.dice.choice((10, 20, 10_000, 10_000)),
+        }
 
     def detour(self) -> Json:
         return {"elasticpath_promotion_ids": some(self.promotions, self.dice)}
@@ -144,4 +151,7 @@ class ElasticPath(Vendor):
             for usage in promotion.usages
             if usage.used_on >= start and usage.visible < begin and end < usage.gone
         }
-        return {"elasticpath_promotions": {(each.id,): Owed() for each in promotions}, "elasticpath_promotion_usages": usages}
+        return {
+            "elasticpath_promotions": {(each.id,): Owed() for each in promotions},
+            "elasticpath_promotion_usages": usages,
+        }

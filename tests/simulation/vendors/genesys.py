@@ -57,7 +57,6 @@ class Query:
 
 class Genesys(Vendor):
     name: ClassVar[str] = "genesys"
-    settings: ClassVar[Json] = {"genesys_client_id": "client", "genesys_client_secret": "s"}
 
     def __init__(self, dice: random.Random, at: float) -> None:
         super().__init__(dice, at)
@@ -95,7 +94,13 @@ class Genesys(Vendor):
 
     def choose(self) -> Json:
         self.granularity = self.dice.choice(("Day", "Day", "Week"))
-        return {"genesys_granularity": self.granularity}
+        return {
+            "genesys_client_id": "client",
+            "genesys_client_secret": "s",
+            "genesys_granularity": self.granularity,
+            "genesys_window_days": self.dice.choice((3, 7, 31)),
+            "genesys_poll_timeout_seconds": self.dice.choice((60, 300)),
+        }
 
     def detour(self) -> Json:
         dice = self.dice

@@ -40,11 +40,6 @@ class Environment(Thing):
 
 class PingOne(Vendor):
     name: ClassVar[str] = "pingone"
-    settings: ClassVar[Json] = {
-        "pingone_environment_id": HOME,
-        "pingone_client_id": "client",
-        "pingone_client_secret": "s",
-    }
 
     def __init__(self, dice: random.Random, at: float) -> None:
         super().__init__(dice, at)
@@ -87,6 +82,9 @@ class PingOne(Vendor):
         rule = Rule(self.new_id("rule"), created, NEVER, 1 / self.dice.choice((60, 3600, 40_000)), [0.0])
         environment.types[-1].rules.append(rule)
         return rule
+
+    def choose(self) -> Json:
+        return {"pingone_environment_id": HOME, "pingone_client_id": "client", "pingone_client_secret": "s"}
 
     def detour(self) -> Json:
         return {"pingone_environment_ids": some(self.environments, self.dice)}

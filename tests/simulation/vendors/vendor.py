@@ -73,7 +73,6 @@ class Vendor(ABC):
     """
 
     name: ClassVar[str]
-    settings: ClassVar[Json]
 
     def __init__(self, dice: random.Random, at: float) -> None:
         self.dice = dice
@@ -110,16 +109,16 @@ class Vendor(ABC):
     def owes(self, begin: float, end: float, start_day: int) -> Owes:
         """Return what has to be held after a run from `begin` to `end`: by stream, identity and figure."""
 
+    @abstractmethod
     def choose(self) -> Json:
         """Return settings of the life."""
-        return {}
 
     def detour(self) -> Json:
         """Return settings of a run that reads something else, or not everything."""
         return {}
 
-    def settle(self, at: float) -> None:
-        """Have everything be well from now on."""
+    def settle(self, at: float) -> None:  # noqa: B027 - for many it is
+        """Have everything be well from now on, where that is not so by itself."""
 
     def answer(self, asked: Asked, at: float, fault: Fault | None) -> Made:
         """Answer a request."""
