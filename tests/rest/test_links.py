@@ -144,6 +144,15 @@ def test_a_first_page_that_is_served_for_every_link_is_not_taken_for_the_whole_l
     assert isinstance(reading.error, PagingError)
 
 
+def test_a_list_that_shrinks_between_two_pages_is_read_once_more() -> None:
+    first = {"items": rows(1, 2), "total": 4, "next": "/2"}
+    shrunk = {"items": rows(2, 3), "total": 3, "next": "/2"}
+    pages = {"/rows": [first, shrunk], "/2": {"items": rows(4), "total": 3}}
+    found, reading, _ = linked(COUNTED, pages)
+    assert found == ["r1", "r2", "r4", "r3"]
+    assert reading.error is None
+
+
 def test_a_failure_in_the_middle_keeps_the_pages_before_it() -> None:
     error = refusal(503)
     found, reading, _ = linked(LINKS, {"/rows": {"items": rows(1), "next": "/2"}, "/2": error})

@@ -135,6 +135,7 @@ class _ChainReading(Reading):
         self._followed: set[str] = set()
         self._given: set[Hashable] = set()
         self._seen: set[Hashable] = set()
+        self._totals: set[int | None] = set()
         self._again = False
 
     def next_ask(self) -> Ask | None:
@@ -176,6 +177,7 @@ class _ChainReading(Reading):
             self.pages.append(Page(fresh, answer.body, answer.date, size=answer.size))
         if self._spec.total:
             self.expected = count(dig(answer.body, self._spec.total))
+            self._totals.add(self.expected)
         return len(rows)
 
     def _check_end(self, body: Json) -> None:
@@ -184,6 +186,8 @@ class _ChainReading(Reading):
             self.end(PagingError(_nothing_at(told, self._spec.looked_at[0])))
         elif self.expected is not None and self.expected != self.received:
             self._differ(f"{self.received} rows came, the vendor says {self.expected}")
+        elif len(self._totals) > 1:  # a row that went may have moved another one to a page that was read
+            self._differ("the number of rows changed while they were read")
         else:
             self.end()
 
@@ -194,6 +198,7 @@ class _ChainReading(Reading):
             self._again = True
             self._followed.clear()
             self._seen.clear()
+            self._totals.clear()
             self._ask = self._first
 
 
