@@ -144,12 +144,13 @@ class PingOne(Vendor):
         return 200, rule.body(at), {}
 
     def _page(self, asked: Asked, rows: list[Json], name: str) -> Made:
-        start = int(asked.query.get("cursor", "0"))
+        after = int(asked.query.get("cursor", "-1"))
         here = f"{asked.origin}/{'/'.join(asked.parts)}"
         links = {"self": {"href": here}}
-        if start + self.page_size < len(rows):
-            links["next"] = {"href": f"{here}?cursor={start + self.page_size}"}
-        page = rows[start : start + self.page_size]
+        rows = [row for row in rows if _number(row) > after]
+        page = rows[: self.page_size]
+        if page != rows:
+            links["next"] = {"href": f"{here}?cursor={_number(page[-1])}"}
         body: Json = {"_links": links, "size": len(page)}
         if page or self.page_size > 1:
             body["_embedded"] = {name: page} if page or self.page_size > 2 else {}
@@ -176,3 +177,8 @@ class PingOne(Vendor):
                 if today
             },
         }
+
+
+def _number(row: Json) -> int:
+    """Return the place of a row in all lists."""
+    return int(str(row["id"]).partition("-")[2][1:] or 0)
