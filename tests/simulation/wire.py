@@ -6,12 +6,14 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from http.client import IncompleteRead
 from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-from urllib3.exceptions import IncompleteRead, NewConnectionError, ProtocolError, ReadTimeoutError
+from urllib3.exceptions import NewConnectionError
 
+from tap_usage.rest.request import Wire as Sent
 from tests.simulation.clock import NEVER, SimulatedClock, StandsStillError, http_date
 from tests.simulation.faults import Fault
 from tests.simulation.vendors.vendor import Asked, Refused, Vendor
@@ -19,6 +21,7 @@ from tests.simulation.vendors.vendor import Asked, Refused, Vendor
 Headers = dict[str, str]
 MONTH = 30 * 86400
 MOST_REQUESTS = 2_000
+TIMEOUT_SECONDS = 60.0
 HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
 STATUSES = {"500": 500, "502": 502, "503": 503, "408": 408, "429": 429, "401": 401, "403": 403, "405": 405}
 BODIES = {"html": HTML, "null": b"null", "list": b"[1,2]", "empty": b""}
@@ -27,7 +30,7 @@ encode = msgspec.json.Encoder().encode
 
 @dataclass(eq=False)
 class Response:
-    """An answer, as much of `urllib3`'s as is used.
+    """An answer, as much of the transport's as is used.
 
     Attributes:
         error: comes after the body.
@@ -41,7 +44,7 @@ class Response:
     error: Exception | None = None
     seconds: float = 0.0
 
-    def read1(self, amount: int, *, decode_content: bool) -> bytes:  # noqa: ARG002 - as the library has it
+    def read1(self, amount: int) -> bytes:  # noqa: ARG002 - as the transport's has it
         self.clock.spend(self.seconds)
         body, self.body = self.body, b""
         if not body and self.error:
@@ -91,20 +94,11 @@ class Wire:
     def way_to(self, origin: str) -> str:
         return origin
 
-    def exchange(  # noqa: PLR0913, PLR0917 - as the transport has it
-        self,
-        method: str,
-        origin: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: str | bytes | None,
-        timeout: Any,  # noqa: ANN401 - the library's
-    ) -> Response:
+    def exchange(self, sent: Sent, reach: float) -> Response:  # noqa: ARG002 - as the transport has it
         clock, weather, vendor = self._clock, self._weather, self._vendor
-        path, _, query = target.partition("?")
-        asked = Asked(
-            method, origin, path.split("/")[1:], dict(parse_qsl(query)) if query else {}, headers, body or b""
-        )
+        path, _, query = sent.target.partition("?")
+        params = dict(parse_qsl(query)) if query else {}
+        asked = Asked(sent.method, sent.origin, path.split("/")[1:], params, sent.headers, sent.body or b"")
         operation = vendor.operation(asked)
         weather.requests[operation] += 1
         self._left -= 1
@@ -117,10 +111,10 @@ class Wire:
         if kind:
             weather.hit[kind] += 1
         if weather.tell:
-            weather.tell(f"{clock.at:.3f} {method} {origin}{target} {kind}".rstrip())
+            weather.tell(f"{clock.at:.3f} {sent.method} {sent.origin}{sent.target} {kind}".rstrip())
         clock.spend(weather.latency * weather.dice.random())
         if kind in BEFORE:
-            clock.spend(timeout.read_timeout if kind == "timeout" else 0.0)
+            clock.spend(TIMEOUT_SECONDS if kind == "timeout" else 0.0)
             error = BEFORE[kind]()
             raise error
         if kind in STATUSES or kind.startswith("429_"):
@@ -129,7 +123,7 @@ class Wire:
             status, made, more = self._carry_out(asked, fault)
         clock.spend(weather.latency * weather.dice.random() * 0.5 + (40.0 if kind == "slow" else 0.0))
         if kind == "lost":
-            raise ProtocolError("Connection aborted.", ConnectionResetError())
+            raise ConnectionResetError
         return self._deliver(kind, status, made, more)
 
     def _carry_out(self, asked: Asked, fault: Fault | None) -> tuple[int, Any, Headers]:
@@ -162,7 +156,7 @@ class Wire:
         elif kind == "no_content":
             response.status, response.body = 204, b""
         elif kind == "broken_off":
-            response.body, response.error = body[: len(body) // 2], ProtocolError("broken", IncompleteRead(1, 1))
+            response.body, response.error = body[: len(body) // 2], IncompleteRead(b"")
         elif kind == "drips":
             response.seconds = 61.0
         elif kind == "no_date":
@@ -172,6 +166,6 @@ class Wire:
 
 BEFORE = {
     "refused": lambda: NewConnectionError(None, "Connection refused"),  # type: ignore[arg-type]
-    "reset": lambda: ProtocolError("Connection aborted.", ConnectionResetError()),
-    "timeout": lambda: ReadTimeoutError(None, None, "Read timed out."),  # type: ignore[arg-type]
+    "reset": ConnectionResetError,
+    "timeout": TimeoutError,
 }
