@@ -56,6 +56,11 @@ def day_of(told: str | int) -> date:
     return day
 
 
+def unix_seconds(day: date) -> int:
+    """Return the day's first instant in Unix seconds."""
+    return (day - date(1970, 1, 1)) // timedelta(seconds=1)
+
+
 def midnight(day: date) -> str:
     """Return the day's first instant as `2026-11-22T00:00:00Z`."""
     return f"{day.isoformat()}T00:00:00Z"

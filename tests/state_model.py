@@ -156,7 +156,9 @@ class Ledger(Life):
         )
         now = datetime.combine(self.today, datetime.min.time(), UTC) + timedelta(hours=12)
         bookmarks = Bookmarks(self.state, "date", IDENTITY, self.bucket)
-        progress = Windowed(bookmarks, calendar, now, with_time=bool(self.span % 2), listed=listed, complete=complete)
+        progress = Windowed(
+            bookmarks, calendar, now, lambda: now, with_time=bool(self.span % 2), listed=listed, complete=complete
+        )
         self._print()
         read: dict[str, int] = {}
         for unit in self._units(progress, listed):

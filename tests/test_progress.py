@@ -171,7 +171,7 @@ def windowed(state: dict[str, Any], day: int, *listed: str) -> Windowed:
     calendar = Calendar("day", 30, "day", 0, today, open_end=False, start_date=EPOCH.date(), end_date=None)
     marks = Bookmarks(state, "date", "client_id", "Day")
     now = EPOCH + timedelta(days=day, hours=12)
-    return Windowed(marks, calendar, now, with_time=False, listed=listed, complete=True)
+    return Windowed(marks, calendar, now, lambda: now, with_time=False, listed=listed, complete=True)
 
 
 def test_a_run_that_was_interrupted_on_an_earlier_day_reads_everything_again() -> None:

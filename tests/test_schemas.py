@@ -61,7 +61,7 @@ def test_keys_are_required_and_alone_in_refusing_null(stream: str) -> None:
 
 @every_stream
 def test_every_property_has_one_type_and_a_description(stream: str) -> None:
-    known = {"string", "integer", "boolean", "object", "array"}
+    known = {"string", "integer", "number", "boolean", "object", "array"}
     for path, child in below(read(stream)):
         types = [child["type"]] if isinstance(child["type"], str) else child["type"]
         assert len(set(types) & known) == 1, path

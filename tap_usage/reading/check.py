@@ -1,35 +1,61 @@
-"""What a data sheet speaks of has to exist: settings, fields of the schema, placeholders."""
+"""What a data sheet speaks of has to exist, and to fit together: settings, fields of the schema, parents."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
+from itertools import chain
 from string import Formatter
+from typing import Any
 
 from tap_usage import schema
-from tap_usage.reading.sheet import Setting, Sheet, SheetError, meant
+from tap_usage.reading.sheet import Setting, Sheet, SheetError, Windows, identity_of, meant
 from tap_usage.reading.windows import UNITS
+from tap_usage.rest.pages.offsets import OffsetPages
+from tap_usage.rest.pages.polling import Execution
+from tap_usage.rest.pages.rows import Rows
 
 STEPS = ("day", "bucket")
 MUST = ("name", "path", "primary_keys", "paging")
 
+Problems = Iterator[tuple[str, str]]
+"""Where something is wrong, and what."""
 
-def check(sheet: type[Sheet], settings: Collection[str]) -> None:
-    """Refuse a sheet that speaks of settings, fields or placeholders that do not exist.
+
+def check(vendor: str, sheets: Sequence[type[Sheet]], settings: Mapping[str, Any]) -> None:
+    """Refuse sheets that speak of what does not exist, or contradict themselves.
 
     Args:
-        sheet: a complete one.
-        settings: names of the vendor's settings and of those that all have.
+        vendor: with what their names begin, without the underscore.
+        sheets: all of the vendor, complete.
+        settings: JSON Schemas of the vendor's settings and of those that all have, by name.
 
     Raises:
         SheetError: for the first thing that is wrong.
     """
-    for where, problem in _problems(sheet, settings):
-        raise SheetError(f"{sheet.__name__}.{where}: {problem}")
+    for place, sheet in enumerate(sheets):
+        for where, problem in chain(_missing(sheet), _of_others(sheet, vendor, sheets[:place]), _of(sheet, settings)):
+            raise SheetError(f"{sheet.__name__}.{where}: {problem}")
 
 
-def _problems(sheet: type[Sheet], settings: Collection[str]) -> Iterator[tuple[str, str]]:
+def _missing(sheet: type[Sheet]) -> Problems:
     yield from ((name, "is missing") for name in MUST if not getattr(sheet, name, None))
+    if isinstance(sheet.paging, type):
+        yield "paging", f"{sheet.paging.__name__} is a class; write {sheet.paging.__name__}(…)"
+
+
+def _of_others(sheet: type[Sheet], vendor: str, before: Sequence[type[Sheet]]) -> Problems:
+    if not sheet.name.startswith(f"{vendor}_"):
+        yield "name", f"`{sheet.name}` does not begin with `{vendor}_`"
+    if sheet.name in {other.name for other in before}:
+        yield "name", f"two streams are called `{sheet.name}`"
+    if sheet.parent and sheet.parent not in before:
+        yield "parent", f"{sheet.parent.__name__} has to stand before it among the vendor's streams"
+    if sheet.parent and not sheet.parent.children:
+        yield "parent", f"{sheet.parent.__name__} has no `children`, which tell its partitions apart"
+
+
+def _of(sheet: type[Sheet], settings: Mapping[str, Any]) -> Problems:
     try:
         known = schema.load(sheet.name)["properties"]
     except FileNotFoundError:
@@ -37,23 +63,86 @@ def _problems(sheet: type[Sheet], settings: Collection[str]) -> Iterator[tuple[s
         return
     tunable = [field.name for field in fields(sheet.paging)]
     context = sheet.context_fields()
-    placeholders = (name for _, name, _, _ in Formatter().parse(sheet.path) if name is not None)
     for what, have, named in (
         ("is not a setting", settings, _settings_of(sheet)),
         ("is not in the schema", known, _fields_of(sheet)),
         (f"is not a field of {type(sheet.paging).__name__}", tunable, (("tuning", name) for name in sheet.tuning)),
-        ("is not among the `children` of a parent", context, (("path", name) for name in placeholders)),
+        ("is not among the `children` of a parent", context, _placeholders_of(sheet)),
     ):
         yield from ((where, f"`{name}` {what}{meant(name, have)}") for where, name in named if name not in have)
     if sheet.only and not sheet.children:
         yield "only", "needs `children`, which tells the field"
-    if sheet.replication_key and not (sheet.windows or sheet.lookback):
-        yield "replication_key", "needs `windows`, or an order and `lookback`"
-    if sheet.windows and sheet.windows.step not in STEPS:
+    yield from _of_paging(sheet)
+    yield from _of_keys(sheet)
+    yield from _of_windows(sheet, sheet.windows, settings) if sheet.windows else _of_order(sheet)
+    if sheet.replication_key and "string" not in known[sheet.replication_key]["type"]:
+        yield (
+            "replication_key",
+            f"`{sheet.replication_key}` is no text by the schema; `windows.stamp` adds a day that is",
+        )
+
+
+def _of_paging(sheet: type[Sheet]) -> Problems:
+    try:
+        Rows(sheet.rows, sheet.beside, sheet.envelope)
+    except ValueError as error:
+        yield "envelope", str(error)
+    if isinstance(sheet.paging, OffsetPages) and not identity_of(sheet):
+        yield "primary_keys", "pages by offset need keys that the vendor sends, to prove that no row slipped between"
+    if isinstance(sheet.paging, Execution) and "{execution_id}" not in sheet.results:
+        yield "results", "is the path of an execution's results, with `{execution_id}`"
+    if sheet.results and not isinstance(sheet.paging, Execution):
+        yield "results", f"{type(sheet.paging).__name__} asks for none"
+
+
+def _of_keys(sheet: type[Sheet]) -> Problems:
+    if sheet.dimensions is not Sheet.dimensions:
+        return
+    if ("usage_key" in sheet.primary_keys) is not bool(sheet.key_fields):
+        yield "key_fields", "and `usage_key` among the `primary_keys` belong together"
+    where = "key_fields" if sheet.key_fields else "primary_keys"
+    fields = getattr(sheet, where)
+    own_id = len(sheet.primary_keys) == 1 and not sheet.key_fields
+    partition = sheet.context_fields()[-1:]
+    days = {sheet.windows.field, sheet.windows.stamp} - {""} if sheet.windows else set()
+    for needed, what in ((set(partition), "partitions"), (days, "windows")):
+        if needed and not own_id and not needed & set(fields):
+            yield where, f"without `{min(needed)}` rows of two {what} may have the same key"
+
+
+def _of_order(sheet: type[Sheet]) -> Problems:
+    order = getattr(sheet.paging, "order", None)
+    if not sheet.replication_key:
+        return
+    if not (order and sheet.lookback):
+        yield "replication_key", "needs `windows`, or `paging.order` and `lookback`"
+    elif order.field != sheet.replication_key:
+        yield "paging.order", f"`{order.field}` is not the replication key, `{sheet.replication_key}`"
+
+
+def _of_windows(sheet: type[Sheet], windows: Windows, settings: Mapping[str, Any]) -> Problems:
+    choices = settings.get(windows.bucket, {}).get("enum", ())
+    if windows.bucket not in {*UNITS, *settings}:
+        hint = meant(windows.bucket, {*UNITS, *settings})
+        yield "windows.bucket", f"`{windows.bucket}` is neither one of {', '.join(UNITS)} nor a setting{hint}"
+    elif odd := {choice for choice in choices if choice and choice.lower() not in UNITS}:
+        yield "windows.bucket", f"`{windows.bucket}` may be `{min(odd)}`, which is none of {', '.join(UNITS)}"
+    if windows.step not in STEPS:
         yield "windows.step", f"is one of {', '.join(STEPS)}"
+    if sheet.request is Sheet.request and bool(windows.params) is bool(windows.json):
+        yield "windows", "either `params` or `json` tells how a window is asked for"
+    if not sheet.replication_key and not sheet.counters:
+        yield "replication_key", "is missing; without one only the last window would be read"
+    if sheet.replication_key and sheet.replication_key not in {windows.field, windows.stamp}:
+        yield "replication_key", "has to be `windows.field` or `windows.stamp`"
 
 
-def _settings_of(sheet: type[Sheet]) -> Iterator[tuple[str, str]]:
+def _placeholders_of(sheet: type[Sheet]) -> Problems:
+    for where, path in (("path", sheet.path), ("results", sheet.results.replace("{execution_id}", ""))):
+        yield from ((where, name) for _, name, _, _ in Formatter().parse(path) if name is not None)
+
+
+def _settings_of(sheet: type[Sheet]) -> Problems:
     """Yield where a sheet names a setting, and which."""
     yield from (("tuning", name) for name in sheet.tuning.values())
     yield from (("constants", name) for name in sheet.constants.values())
@@ -63,20 +152,21 @@ def _settings_of(sheet: type[Sheet]) -> Iterator[tuple[str, str]]:
     yield from (("lookback", name) for name in (sheet.lookback,) if name)
     if sheet.windows:
         yield from (("windows.span", sheet.windows.span), ("windows.lookback", sheet.windows.lookback))
-        if sheet.windows.bucket not in UNITS:
-            yield "windows.bucket", sheet.windows.bucket
 
 
-def _fields_of(sheet: type[Sheet]) -> Iterator[tuple[str, str]]:
+def _fields_of(sheet: type[Sheet]) -> Problems:
     """Yield where a sheet names a field of its rows, and which."""
     facts = ("primary_keys", "key_fields", "constants", "blanks", "numbers", "promised")
     yield from ((fact, name) for fact in facts for name in getattr(sheet, fact))
     yield from (("envelope", path.rpartition(".")[2]) for path in sheet.envelope)
     yield from (("children", name) for name in sheet.children.values())
+    yield from (("parent", name) for name in sheet.context_fields())
     yield from (("barren", name) for name in sheet.barren[:1] if name)
     yield from (("replication_key", name) for name in (sheet.replication_key,) if name)
+    yield from (("observed", "observed_on") for _ in range(sheet.observed))
     if sheet.windows:
         yield from ((f"windows.{fact}", name) for fact in ("field", "stamp") if (name := getattr(sheet.windows, fact)))
+        yield from (("windows", "is_final") for _ in range(bool(sheet.windows.field)))
     if sheet.counters:
         yield from (("counters", name) for name in (sheet.counters.identity, *sheet.counters.names))
     if order := getattr(sheet.paging, "order", None):

@@ -13,7 +13,7 @@ from tap_usage.reading.executions import Executions
 from tap_usage.reading.progress import FullTable, Ordered, Windowed, context_key
 from tap_usage.reading.run import Listing, Run
 from tap_usage.reading.shaping import Shaping
-from tap_usage.reading.sheet import Context, Sheet, Unit
+from tap_usage.reading.sheet import Context, Sheet, SheetError, Unit
 from tap_usage.reading.snapshots import Snapshots
 from tap_usage.reading.state import Bookmarks
 from tap_usage.reading.windows import Calendar
@@ -138,6 +138,7 @@ class Extraction:
         except (ReadError, KeyError, TypeError, ValueError) as error:
             what = f": {plain(str(error))}" if isinstance(error, KeyError) else ""
             told = isinstance(error, ReadError)
+            unit.keyed.clear()
             reading.refuse(error if told else PagingError(f"unreadable rows ({type(error).__name__}{what})"))
             return []
 
@@ -158,6 +159,7 @@ class Extraction:
             yield []
         listing = self._run.listed[parent]
         if not listing.complete:
+            self._workers.connection.started()  # when the login was refused, that is the failure of all streams
             what = f"{parent.name} could not be listed completely, see there"
             self._run.failed(self._sheet, "", ReadError(what))
         return listing.contexts, listing.complete
@@ -210,7 +212,11 @@ class Extraction:
 
     def _reading(self, unit: Unit, calendar: Calendar | None) -> Reading:
         sheet = self._sheet
-        request = sheet.request(unit)
+        try:
+            request = sheet.request(unit)
+        except (AttributeError, KeyError) as error:
+            what = f"{type(error).__name__}: {plain(str(error))}"
+            raise SheetError(f"{type(sheet).__name__} cannot say what to ask for ({what}); report it") from error
         query = Query(
             replace(request, path=fill(request.path, unit), sent=self._sent.add),
             sheet.located,
@@ -249,7 +255,8 @@ class Extraction:
         bookmarks = Bookmarks(self._state, sheet.replication_key, identity, query)
         if calendar:
             date_time = sheet.schema["properties"][sheet.replication_key].get("format") == "date-time"
-            return Windowed(bookmarks, calendar, now, with_time=date_time, listed=listed, complete=complete)
+            first = self._workers.connection.first
+            return Windowed(bookmarks, calendar, now, first, with_time=date_time, listed=listed, complete=complete)
         bounds = [instant(config[name]) if name in config else None for name in ("start_date", "end_date")]
         lookback = timedelta(minutes=config[sheet.lookback])
         return Ordered(bookmarks, now, lookback, *bounds, listed=listed, complete=complete)

@@ -5,7 +5,7 @@ One class for each kind of stream: everything every time, rows in an order, wind
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import date, datetime, timedelta
 
 from tap_usage.reading.sheet import Context, Unit
@@ -123,7 +123,8 @@ class Windowed(Bookmarked):
     Args:
         bookmarks: of the stream.
         calendar: cuts the windows.
-        now: the vendor's clock when the run began.
+        now: the vendor's clock when the run began; that of this machine where no answer had told it yet.
+        first: returns the vendor's clock at its first answer.
         with_time: bookmarks are date-times, not dates.
         listed: ids of the partitions that are known.
         complete: these are all there are.
@@ -134,6 +135,7 @@ class Windowed(Bookmarked):
         bookmarks: Bookmarks,
         calendar: Calendar,
         now: datetime,
+        first: Callable[[], datetime],
         *,
         with_time: bool,
         listed: Collection[str],
@@ -141,6 +143,7 @@ class Windowed(Bookmarked):
     ) -> None:
         super().__init__(bookmarks)
         self._calendar = calendar
+        self._first = first
         self._with_time = with_time
         self._broken: set[str] = set()
         self._ended: dict[str, date] = {}
@@ -153,7 +156,8 @@ class Windowed(Bookmarked):
         self._ended[unit.partition] = min(ended, self._ended.get(unit.partition, ended))
 
     def done(self, unit: Unit, reading: Reading) -> None:
-        ended = self._ended.pop(unit.partition, self._calendar.end)
+        told = self._calendar.by(self._first().date()).natural_end
+        ended = min(told, self._ended.pop(unit.partition, told))
         if reading.error or reading.vanished:
             self._broken.add(unit.partition)
         elif unit.window and unit.partition not in self._broken:

@@ -39,24 +39,31 @@ def leave_out(rows: Iterable[Row], fields: Iterable[str]) -> None:
             row.pop(field, None)
 
 
-def add_usage_keys(rows: Iterable[Row], fields: Iterable[str], times: Collection[str] = ()) -> None:
+def add_usage_keys(
+    rows: Iterable[Row], fields: Iterable[str], times: Collection[str] = (), keyed: Counter[str] | None = None
+) -> None:
     """Add `usage_key`: one text that is the same in every run for the same dimensions.
 
-    Rows of one answer that share all dimensions are told apart by their occurrence in it.
+    Rows of one reading that share all dimensions are told apart by their occurrence in it.
 
     Args:
-        rows: all rows of one answer.
+        rows: rows of one answer.
         fields: the dimensions; never a metric.
         times: those of them that are date-times; however one is spelt, the time counts.
+        keyed: how often the first key of the same dimensions came so far in this reading; counted on.
     """
-    occurrences: Counter[bytes] = Counter()
+    keyed = Counter() if keyed is None else keyed
     fields = tuple(fields)
     for row in rows:
         spelt = {field: _spelt(row.get(field)) for field in times}
         dimensions = msgspec.json.encode([(field, spelt.get(field, row.get(field))) for field in fields])
-        occurrences[dimensions] += 1
-        digest = hashlib.blake2b(dimensions + b"#%d" % occurrences[dimensions], digest_size=16)
-        row["usage_key"] = digest.hexdigest()
+        first = _key(dimensions, 1)
+        keyed[first] += 1
+        row["usage_key"] = first if keyed[first] == 1 else _key(dimensions, keyed[first])
+
+
+def _key(dimensions: bytes, occurrence: int) -> str:
+    return hashlib.blake2b(dimensions + b"#%d" % occurrence, digest_size=16).hexdigest()
 
 
 def _number(text: str) -> int | float | str | None:

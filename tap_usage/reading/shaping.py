@@ -61,7 +61,7 @@ class Shaping:
         if unit.window and self._calendar and sheet.windows and sheet.windows.field:
             rows = self._within(rows, sheet.windows, unit.window, self._calendar.by(page.date.date()))
         if self._dimensions:
-            row_changes.add_usage_keys(rows, self._dimensions, self._times)
+            row_changes.add_usage_keys(rows, self._dimensions, self._times, unit.keyed)
         if self._snapshots and sheet.counters:
             _require(rows, sheet.counters.identity)
             self._snapshots.stamp(rows, page.date)
@@ -80,7 +80,10 @@ class Shaping:
         """Return the rows that belong to the window, with `is_final`; a vendor may treat an end as inclusive."""
         kept: list[Row] = []
         for row in rows:
-            day = day_of(row[windows.field])
+            try:
+                day = day_of(row[windows.field])
+            except (KeyError, TypeError, ValueError):
+                raise PagingError(f"a row without a readable `{windows.field}` came") from None
             if day != floor(day, calendar.bucket):
                 raise PagingError(f"a row is dated {day}, where no {calendar.bucket} begins; read it by day instead")
             if window.start <= day < window.end:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from inspect import get_annotations
 from typing import Any, ClassVar
@@ -15,9 +16,10 @@ from tap_usage import schema
 from tap_usage.reading.failures import Subject
 from tap_usage.reading.snapshots import Counters
 from tap_usage.reading.windows import UNITS, Calendar, Window
+from tap_usage.rest.errors import ReadError
 from tap_usage.rest.pages.query import Paging, Rows
 from tap_usage.rest.request import Request
-from tap_usage.times import instant
+from tap_usage.times import instant, unix_seconds
 
 Config = Mapping[str, Any]
 Context = Mapping[str, str]
@@ -25,8 +27,25 @@ Ask = Callable[[date, date, Config], Mapping[str, Any]]
 """What asks for the days from one to before another, by the settings."""
 
 
-class SheetError(Exception):
+class SheetError(ReadError):
     """A data sheet says what cannot be true. The text is a line for its author."""
+
+
+def days(start: str, end: str, *, inclusive: bool = False) -> Ask:
+    """Return what asks for a window by days such as `2026-11-22`.
+
+    Args:
+        start: parameter for the first day.
+        end: parameter for the end.
+        inclusive: that is the last day of the window, not the one after it.
+    """
+    less = timedelta(days=inclusive)
+    return lambda first, after, _: {start: first.isoformat(), end: (after - less).isoformat()}
+
+
+def unix(start: str, end: str) -> Ask:
+    """Return what asks for a window by Unix seconds; `start` and `end` are the parameters, the end is exclusive."""
+    return lambda first, after, _: {start: unix_seconds(first), end: unix_seconds(after)}
 
 
 @dataclass(frozen=True)
@@ -41,11 +60,11 @@ class Windows:
     """How a stream's time is cut into windows.
 
     Attributes:
-        field: field of the row that holds its date, in whatever form; "" where rows have none.
+        field: field of the row that holds its date, as text or in Unix seconds; "" where rows have none.
         bucket: what one row is about (day, week, month, year), or the setting that tells it.
         span: setting with the size of a window.
         lookback: setting with what is read again.
-        params, json: how a window is asked for: makes query parameters, or a body that is posted.
+        params, json: how a window is asked for: makes query parameters (`days`, `unix`), or a body that is posted.
         step: "day", or "bucket": the unit of span and lookback.
         open_end: the current bucket is read too.
         stamp: field to add with the first day of the row's bucket.
@@ -72,6 +91,7 @@ class Unit:
         window: the days it covers, if it covers days.
         start: value of the order to read from, None for everything.
         last: no further unit of this partition comes.
+        keyed: how often each `usage_key` came so far.
     """
 
     partition: str
@@ -79,6 +99,7 @@ class Unit:
     window: Window | None = None
     start: str | None = None
     last: bool = True
+    keyed: Counter[str] = field(default_factory=Counter, compare=False)
 
 
 class Sheet:
@@ -165,10 +186,14 @@ class Sheet:
         known = {name for kind in cls.__mro__ for name in get_annotations(kind)}
         known |= {name for name in vars(Sheet) if not name.startswith("_")}
         for name, value in vars(cls).items():
-            if not name.startswith("_") and name not in known:
+            if name.startswith("_"):
+                continue
+            if name not in known:
                 raise SheetError(f"{cls.__name__}.{name}: no such attribute{meant(name, known)}")
-            if isinstance(value, str) and isinstance(getattr(Sheet, name, None), tuple):
-                raise SheetError(f"{cls.__name__}.{name}: a text where a tuple belongs; write ({value!r},)")
+            default = getattr(Sheet, name, None)
+            if isinstance(default, str | tuple | dict) and not isinstance(value, type(default)):
+                hint = f"; write ({value!r},)" if isinstance(value, str) and default == () else ""
+                raise SheetError(f"{cls.__name__}.{name}: {value!r} is no {type(default).__name__}{hint}")
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -198,10 +223,7 @@ class Sheet:
     @cached_property
     def identity(self) -> tuple[str, ...]:
         """The fields that the vendor sends and that tell the rows of one reading apart; () for their place."""
-        if {"usage_key", self.windows and self.windows.stamp} & set(self.primary_keys):
-            return ()
-        added = {*self.context_fields(), *self.constants, "observed_on"}
-        return tuple(name for name in self.primary_keys if name not in added)
+        return identity_of(type(self))
 
     @cached_property
     def end(self) -> datetime | None:
@@ -257,6 +279,14 @@ class Sheet:
 
     def _value(self, value: Any) -> Any:  # noqa: ANN401 - query values
         return self.config[value.name] if isinstance(value, Setting) else value
+
+
+def identity_of(sheet: type[Sheet]) -> tuple[str, ...]:
+    """Return the `identity` of a sheet, which no setting changes."""
+    if {"usage_key", sheet.windows and sheet.windows.stamp} & set(sheet.primary_keys):
+        return ()
+    added = {*sheet.context_fields(), *sheet.constants, "observed_on"}
+    return tuple(name for name in sheet.primary_keys if name not in added)
 
 
 def meant(name: str, known: Collection[str]) -> str:

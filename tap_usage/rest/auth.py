@@ -81,6 +81,9 @@ class ClientCredentials:
         expiry: path of the expiry as text, and how to read it, where there is no lifetime.
         header: where the token goes.
         scheme: what stands before it.
+
+    Raises:
+        ValueError: when the URL is not absolute.
     """
 
     url: str
@@ -92,6 +95,11 @@ class ClientCredentials:
     header: str = "Authorization"
     scheme: str = "Bearer "
     refusal: ClassVar = refusal("check the client id, the client secret and the region")
+
+    def __post_init__(self) -> None:
+        """Refuse a URL that leads nowhere."""
+        if not self.url.startswith(("http://", "https://")):
+            raise ValueError("`ClientCredentials` needs the absolute URL of a token endpoint; for a key there is `Key`")
 
     def open(self, post: Post, clock: Clock, /) -> Login:
         """Return what requests carry; a token is fetched when the first one needs it."""

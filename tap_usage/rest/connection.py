@@ -89,10 +89,18 @@ class Connection:
             ClockError: when it is more than a day from that of this machine.
         """
         self._check()
-        time = self._sender.time
-        if time.first is None:
+        if self._sender.time.first is None:
             self._login.headers()
-        return time.first or time.now()
+        return self.first()
+
+    def first(self) -> datetime:
+        """Return the vendor's clock at its first successful answer; until there is one, that of this machine."""
+        return self._sender.time.first or self.now()
+
+    @property
+    def allowed(self) -> int:
+        """How many requests may be in flight: one, until the vendor has taken what they carry."""
+        return self.max_concurrency if self._login.proven else 1
 
     def now(self) -> datetime:
         """Return the vendor's clock: it goes on from its last successful answer."""

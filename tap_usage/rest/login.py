@@ -26,7 +26,13 @@ class Refusals:
 
 
 class Login(ABC):
-    """Safe for many threads."""
+    """Safe for many threads.
+
+    Attributes:
+        proven: what requests carry is known to be right; until then they go out one by one.
+    """
+
+    proven = True
 
     @abstractmethod
     def headers(self) -> Headers:
@@ -68,19 +74,19 @@ class Fixed(Login):
 
     def __init__(self, headers: Headers) -> None:
         self._headers = headers
-        self._right = False
+        self.proven = False
         self._refused: RequestError | None = None
 
     def headers(self) -> Headers:
-        if self._refused and not self._right:
+        if self._refused and not self.proven:
             raise self._refused
         return self._headers
 
     def accepted(self) -> None:
-        self._right = True
+        self.proven = True
 
     def may_try_again(self, _: Headers, failure: RequestError, __: Refusals, /) -> bool:
-        if self._right:
+        if self.proven:
             return False
         self._refused = self._refused or replace(failure, final=True)
         raise self._refused

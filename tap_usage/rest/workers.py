@@ -94,7 +94,7 @@ class Workers:
     def dispatch(self) -> None:
         """Send requests as long as there are some and the vendor may be asked, one from each source in turn."""
         idle = 0
-        while idle < len(self.sources) and self.in_flight < self.connection.max_concurrency:
+        while idle < len(self.sources) and self.in_flight < self.connection.allowed:
             idle = 0 if self.sources[0].send_one() else idle + 1
             self.sources.rotate(-1)
 

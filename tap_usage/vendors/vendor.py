@@ -9,7 +9,7 @@ from typing import Any
 from singer_sdk import typing as th
 
 from tap_usage.reading.check import check
-from tap_usage.reading.sheet import Sheet
+from tap_usage.reading.sheet import Sheet, SheetError, meant
 from tap_usage.rest.host import Host
 from tap_usage.settings import COMMON, Required, schema
 
@@ -25,7 +25,7 @@ class Vendor:
         streams: the sheets of its streams, parents before their children.
 
     Raises:
-        SheetError: when a sheet speaks of what does not exist.
+        SheetError: when it speaks of what does not exist.
     """
 
     required: Required
@@ -34,7 +34,17 @@ class Vendor:
     streams: tuple[type[Sheet], ...]
 
     def __post_init__(self) -> None:
-        """Refuse sheets that cannot be true."""
+        """Refuse what cannot be true."""
         known = schema([COMMON, self.settings])["properties"]
-        for sheet in self.streams:
-            check(sheet, known)
+        vendor = self.required.vendor
+        for name in self.required.names:
+            if name not in known:
+                raise SheetError(f"{vendor}: required: `{name}` is not a setting{meant(name, known)}")
+        try:
+            self.host({name: setting.get("default") for name, setting in known.items()})
+        except KeyError as error:
+            (name,) = error.args
+            raise SheetError(f"{vendor}: host: `{name}` is not a setting{meant(name, known)}") from error
+        except ValueError as error:
+            raise SheetError(f"{vendor}: host: {error}") from error
+        check(vendor, self.streams, known)

@@ -78,7 +78,8 @@ class SlowWire(Workers):
         clock: EventClock | None = None,
     ) -> None:
         self.clock = clock or EventClock()
-        wire = SimpleNamespace(clock=self.clock, max_concurrency=max_concurrency, send=serve)
+        most = max_concurrency
+        wire = SimpleNamespace(clock=self.clock, max_concurrency=most, allowed=most, send=serve)
         super().__init__(cast("Connection", wire), Loop(self.clock))
         self.most_sent = 0
         self._dice = dice

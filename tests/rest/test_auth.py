@@ -44,8 +44,11 @@ def carried(auth: Auth) -> Headers:
 @pytest.mark.parametrize(
     ("auth", "expected"),
     [
-        (ClientCredentials("", {}), {"Authorization": "Bearer t+/="}),
-        (ClientCredentials("", {}, header="accessToken", scheme=""), {"accessToken": "t+/="}),
+        (ClientCredentials("https://login.example.com/token", {}), {"Authorization": "Bearer t+/="}),
+        (
+            ClientCredentials("https://login.example.com/token", {}, header="accessToken", scheme=""),
+            {"accessToken": "t+/="},
+        ),
         (Key("k+/="), {"Authorization": "Bearer k+/="}),
         (Key("k+/=", header="X-Api-Key", scheme=""), {"X-Api-Key": "k+/="}),
         (Basic("Aladdin", "open sesame"), {"Authorization": "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="}),
@@ -66,7 +69,12 @@ def test_a_key_never_ends_its_header(key: str, sent: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "auth", [Key(None), Basic(None, None), ClientCredentials("", {"secret": None}, basic=(None, None))]
+    "auth",
+    [
+        Key(None),
+        Basic(None, None),
+        ClientCredentials("https://login.example.com/token", {"secret": None}, basic=(None, None)),
+    ],
 )
 def test_a_login_may_be_missing_where_nothing_is_sent(auth: Auth) -> None:
     assert "None" not in str(carried(auth))
@@ -77,7 +85,10 @@ def test_a_login_may_be_missing_where_nothing_is_sent(auth: Auth) -> None:
     [
         (Key("k"), "check the key"),
         (Basic("u", "p"), "check the user name and the password"),
-        (ClientCredentials("", {}), "check the client id, the client secret and the region"),
+        (
+            ClientCredentials("https://login.example.com/token", {}),
+            "check the client id, the client secret and the region",
+        ),
     ],
 )
 def test_a_refusal_names_what_the_scheme_has(auth: Auth, advice: str) -> None:

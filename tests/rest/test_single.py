@@ -15,8 +15,8 @@ def rows(*numbers: int) -> list[dict[str, Any]]:
     return [{"id": f"r{number}"} for number in numbers]
 
 
-def single(place: Rows | str, *, most: int | None = None, vanishing: bool = False) -> Reading:
-    return SinglePage(most).read(about(Request("/rows", params={"a": 1}), place, vanishing=vanishing))
+def single(place: Rows | str, *, most: int | None = None, **fields: Any) -> Reading:  # noqa: ANN401 - of a query
+    return SinglePage(most).read(about(Request("/rows", params={"a": 1}), place, **fields))
 
 
 def test_a_single_page_is_one_request_and_one_page() -> None:
@@ -42,8 +42,20 @@ def test_method_and_body_of_a_request_are_kept() -> None:
 
 
 def test_an_answer_may_itself_be_the_only_row() -> None:
-    reading = single(Rows(beside=("issued", "revoked")))
+    reading = single(Rows(beside=("issued", "revoked")), identity=())
     assert drive(reading, lambda _: {"issued": 4, "extra": 1})[0].rows == [{"issued": 4, "extra": 1}]
+
+
+def test_two_different_rows_with_one_key_are_a_failure_that_names_it() -> None:
+    reading = single("items")
+    assert drive(reading, lambda _: {"items": [{"id": "r1", "count": 1}, {"id": "r1", "count": 2}]}) == []
+    assert str(reading.error) == "two different rows with the same `id` came in one answer, which is their key"
+
+
+def test_a_row_without_its_key_is_a_failure_that_names_it() -> None:
+    reading = single("items")
+    assert drive(reading, lambda _: {"items": [*rows(1), {"count": 2}]}) == []
+    assert str(reading.error) == "a row without `id` came, which is a key"
 
 
 @pytest.mark.parametrize("body", [None, [], [{"issued": 4}], {}, {"error": "oops"}, "issued"])

@@ -153,11 +153,12 @@ class _ChainReading(Reading):
             self.end(error)
         else:
             if came and len(self._seen) == before:
-                self._differ("a page came twice")
+                told = ", ".join(f"`{field}`" for field in self._query.identity) or "place"
+                self._differ(f"a page came twice (rows are told apart by {told})")
             elif not following:
                 self._check_end(answer.body)
             elif following in self._followed or len(self._followed) >= MOST_PAGES:
-                self._differ("the links to the next page go in a circle")
+                self._differ(f"the links to the next page (`{self._spec.looked_at[0]}`) go in a circle")
             else:
                 self._followed.add(following)
                 self._ask = Ask(self._spec.request(self._first.request, ask.request, following))

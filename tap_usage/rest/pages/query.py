@@ -79,7 +79,7 @@ class Query:
             place: how many rows of the list came before them.
 
         Raises:
-            PagingError: if one lacks a field of its identity.
+            PagingError: if one lacks a field of its identity, or two that differ have the same.
         """
         if not self.identity:
             return range(place, place + len(rows))
@@ -87,7 +87,16 @@ class Query:
         for field, column in zip(self.identity, columns, strict=True):
             if None in column:
                 raise PagingError(f"a row without `{field}` came, which is a key")
-        return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
+        names = columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
+        if len(set(names)) < len(names):
+            self._refuse_differing(rows, names)
+        return names
+
+    def _refuse_differing(self, rows: Sequence[Row], names: Sequence[Hashable]) -> None:
+        met: dict[Hashable, Row] = {}
+        if any(met.setdefault(name, row) != row for row, name in zip(rows, names, strict=True)):
+            fields = ", ".join(f"`{field}`" for field in self.identity)
+            raise PagingError(f"two different rows with the same {fields} came in one answer, which is their key")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tap_usage.rest.errors import ContradictionError, PagingError
-from tap_usage.rest.pages.query import Ask, Page, Paging, Query, Reading
+from tap_usage.rest.pages.query import Ask, Page, Paging, Query, Reading, Row
 from tap_usage.rest.request import Answer
 
 
@@ -28,7 +28,7 @@ class _SingleReading(Reading):
     def __init__(self, spec: SinglePage, query: Query) -> None:
         super().__init__()
         self._spec = spec
-        self._rows = query.rows
+        self._query = query
         request = replace(query.request, check=query.rows.problem)
         self._ask: Ask | None = Ask(request, vanishing=query.vanishing)
 
@@ -37,13 +37,21 @@ class _SingleReading(Reading):
         return ask
 
     def take(self, ask: Ask, answer: Answer) -> None:  # noqa: ARG002 - there is only one
-        rows = self._rows.of(answer.body)
+        rows = self._query.rows.of(answer.body)
         self.received = len(rows)
-        if self._spec.most is not None and len(rows) > self._spec.most:
-            promise = f"the vendor promises {self._spec.most} at most"
-            self.end(ContradictionError(f"{len(rows)} rows came in `{self._rows.path}`, {promise}: tell the vendor"))
+        try:
+            self._check(rows)
+        except PagingError as error:
+            self.end(error)
             return
         self.pages.append(Page(rows, answer.body, answer.date, size=answer.size))
-        told = self._rows.said_more(answer.body)
+        told = self._query.rows.said_more(answer.body)
         more = f"the answer says in `{told}` that there is more, but a single page was expected: report it"
         self.end(PagingError(more) if told else None)
+
+    def _check(self, rows: list[Row]) -> None:
+        self._query.names(rows)
+        most = self._spec.most
+        if most is not None and len(rows) > most:
+            came = f"{len(rows)} rows came in `{self._query.rows.path}`"
+            raise ContradictionError(f"{came}, the vendor promises {most} at most: tell the vendor")
