@@ -166,12 +166,12 @@ def test_a_bookmark_behind_the_vendors_clock_is_refused_with_both_times() -> Non
     assert state == {"replication_key_value": "2029-01-01T00:00:00.000Z"}
 
 
-def windowed(state: dict[str, Any], day: int, *listed: str) -> Windowed:
+def windowed(state: dict[str, Any], day: int, *listed: str, first: datetime | None = None) -> Windowed:
     today = EPOCH.date() + timedelta(days=day)
     calendar = Calendar("day", 30, "day", 0, today, open_end=False, start_date=EPOCH.date(), end_date=None)
     marks = Bookmarks(state, "date", "client_id", "Day")
     now = EPOCH + timedelta(days=day, hours=12)
-    return Windowed(marks, calendar, now, lambda: now, with_time=False, listed=listed, complete=True)
+    return Windowed(marks, calendar, now, lambda: first or now, with_time=False, listed=listed, complete=True)
 
 
 def test_a_run_that_was_interrupted_on_an_earlier_day_reads_everything_again() -> None:
@@ -194,3 +194,15 @@ def test_a_partition_without_a_window_left_to_read_is_covered() -> None:
         progress.end()
         state = after(state)
     assert (len(state["covered"]), state["older"]) == (8, [])
+
+
+def test_no_partition_is_covered_beyond_the_day_of_the_vendors_first_answer() -> None:
+    state: dict[str, Any] = {}
+    midnight = EPOCH + timedelta(days=3)
+    progress = windowed(state, 3, "p1", "p2", first=midnight - timedelta(seconds=1))
+    one, two = progress.units(contexts("p1", "p2"))
+    progress.page(one, Page([], None, midnight - timedelta(seconds=1)))
+    progress.page(two, Page([], None, midnight + timedelta(seconds=1)))
+    for unit in (two, one):
+        progress.done(unit, Over())
+    assert state["replication_key_value"] == (midnight - timedelta(days=2)).date().isoformat()

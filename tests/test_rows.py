@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from random import Random
 from typing import Any
 
@@ -48,6 +49,15 @@ def test_the_order_of_an_answer_does_not_change_its_set_of_keys(rows: list[dict[
     turned = [dict(row) for row in rows]
     chance.shuffle(turned)
     assert set(keys(turned, "a", "b")) == set(keys([dict(row) for row in rows], "a", "b"))
+
+
+@given(st.lists(dimensions, max_size=12), st.integers(0, 12))
+def test_a_reading_has_the_same_keys_however_it_is_cut_into_answers(rows: list[dict[str, Any]], cut: int) -> None:
+    keyed: Counter[str] = Counter()
+    pages = [[dict(row) for row in page] for page in (rows[:cut], rows[cut:])]
+    for page in pages:
+        add_usage_keys(page, ("a", "b"), keyed=keyed)
+    assert [row["usage_key"] for page in pages for row in page] == keys([dict(row) for row in rows], "a", "b")
 
 
 def test_a_missing_dimension_is_a_null_one() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_usage.times import FIRST, LAST, day_of, earlier, instant, later, midnight, shifted, utc_text
+from tap_usage.times import FIRST, LAST, day_of, earlier, instant, later, midnight, shifted, unix_seconds, utc_text
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
@@ -40,6 +40,12 @@ def test_years_have_four_digits() -> None:
 def test_days_of_every_spelling_are_the_same_day() -> None:
     spelt = ("2026-11-22", "2026-11-22T00:00:00Z", "2026-11-22T00:00:00.000Z", "2026-11-22T02:00:00+02:00")
     assert {day_of(text) for text in spelt} == {date(2026, 11, 22)}
+
+
+@given(st.dates())
+def test_unix_seconds_of_a_day_are_read_as_that_day(day: date) -> None:
+    assert day_of(unix_seconds(day)) == day
+    assert unix_seconds(date(1970, 1, 2)) == 86400
 
 
 def test_no_text_is_earlier_than_any() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import fields
 from itertools import chain
 from string import Formatter
@@ -22,19 +22,25 @@ Problems = Iterator[tuple[str, str]]
 """Where something is wrong, and what."""
 
 
-def check(vendor: str, sheets: Sequence[type[Sheet]], settings: Mapping[str, Any]) -> None:
+def check(
+    vendor: str, sheets: Sequence[type[Sheet]], settings: Mapping[str, Any], required: Collection[str] = ()
+) -> None:
     """Refuse sheets that speak of what does not exist, or contradict themselves.
 
     Args:
         vendor: with what their names begin, without the underscore.
         sheets: all of the vendor, complete.
         settings: JSON Schemas of the vendor's settings and of those that all have, by name.
+        required: names of those that are always given.
 
     Raises:
         SheetError: for the first thing that is wrong.
     """
+    certain = {name for name in settings if name in required or "default" in settings[name]}
     for place, sheet in enumerate(sheets):
-        for where, problem in chain(_missing(sheet), _of_others(sheet, vendor, sheets[:place]), _of(sheet, settings)):
+        for where, problem in chain(
+            _missing(sheet), _of_others(sheet, vendor, sheets[:place]), _of(sheet, settings, certain)
+        ):
             raise SheetError(f"{sheet.__name__}.{where}: {problem}")
 
 
@@ -55,7 +61,7 @@ def _of_others(sheet: type[Sheet], vendor: str, before: Sequence[type[Sheet]]) -
         yield "parent", f"{sheet.parent.__name__} has no `children`, which tell its partitions apart"
 
 
-def _of(sheet: type[Sheet], settings: Mapping[str, Any]) -> Problems:
+def _of(sheet: type[Sheet], settings: Mapping[str, Any], certain: Collection[str]) -> Problems:
     try:
         known = schema.load(sheet.name)["properties"]
     except FileNotFoundError:
@@ -64,7 +70,8 @@ def _of(sheet: type[Sheet], settings: Mapping[str, Any]) -> Problems:
     tunable = [field.name for field in fields(sheet.paging)]
     context = sheet.context_fields()
     for what, have, named in (
-        ("is not a setting", settings, _settings_of(sheet)),
+        ("is not a setting", settings, chain(_settings_of(sheet), (("only", name) for name in (sheet.only,) if name))),
+        ("needs a default, or has to be required", certain, _settings_of(sheet)),
         ("is not in the schema", known, _fields_of(sheet)),
         (f"is not a field of {type(sheet.paging).__name__}", tunable, (("tuning", name) for name in sheet.tuning)),
         ("is not among the `children` of a parent", context, _placeholders_of(sheet)),
@@ -143,12 +150,11 @@ def _placeholders_of(sheet: type[Sheet]) -> Problems:
 
 
 def _settings_of(sheet: type[Sheet]) -> Problems:
-    """Yield where a sheet names a setting, and which."""
+    """Yield where a sheet names a setting that has to have a value, and which."""
     yield from (("tuning", name) for name in sheet.tuning.values())
     yield from (("constants", name) for name in sheet.constants.values())
     yield from (("query", name) for name in sheet.query)
     yield from (("params", value.name) for value in sheet.params.values() if isinstance(value, Setting))
-    yield from (("only", name) for name in (sheet.only,) if name)
     yield from (("lookback", name) for name in (sheet.lookback,) if name)
     if sheet.windows:
         yield from (("windows.span", sheet.windows.span), ("windows.lookback", sheet.windows.lookback))

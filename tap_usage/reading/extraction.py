@@ -232,10 +232,11 @@ class Extraction:
         """Return the query with what is known of its execution, and who is to know more."""
         connection, executions = self._workers.connection, Executions(self._state)
         mark = fingerprint(connection.host.url, query.request)
-        final = bool(calendar and unit.window and calendar.is_final(unit.window.end - timedelta(days=1)))
 
         def journal(submitted: Submitted | None) -> None:
             if submitted:
+                by = calendar and calendar.by(submitted.submitted_at.date())
+                final = bool(by and unit.window and by.is_final(unit.window.end - timedelta(days=1)))
                 executions.keep(replace(submitted, fingerprint=mark, final=final))
                 self._run.hurry()
             else:

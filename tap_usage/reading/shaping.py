@@ -6,7 +6,7 @@ from tap_usage.reading import rows as row_changes
 from tap_usage.reading.drift import Drift
 from tap_usage.reading.sheet import Sheet, Unit, Windows
 from tap_usage.reading.snapshots import Snapshots
-from tap_usage.reading.windows import Calendar, Window, floor
+from tap_usage.reading.windows import Calendar, Window, add, floor
 from tap_usage.rest.errors import PagingError
 from tap_usage.rest.pages.query import Page, Row
 from tap_usage.times import day_of, utc_text
@@ -79,6 +79,7 @@ class Shaping:
     def _within(self, rows: list[Row], windows: Windows, window: Window, calendar: Calendar) -> list[Row]:
         """Return the rows that belong to the window, with `is_final`; a vendor may treat an end as inclusive."""
         kept: list[Row] = []
+        near = not rows
         for row in rows:
             try:
                 day = day_of(row[windows.field])
@@ -91,6 +92,10 @@ class Shaping:
                 if windows.stamp:
                     row[windows.stamp] = day.isoformat()
                 kept.append(row)
+            else:
+                near |= add(window.start, calendar.bucket, -1) <= day <= window.end
+        if not (kept or near):
+            raise PagingError(f"rows came, but none of {window.start}/{window.end}, which was asked for: report it")
         if len(kept) < len(rows):
             self._sheet.logger.info("%d rows outside %s/%s left out", len(rows) - len(kept), window.start, window.end)
         return kept

@@ -47,4 +47,4 @@ class Vendor:
             raise SheetError(f"{vendor}: host: `{name}` is not a setting{meant(name, known)}") from error
         except ValueError as error:
             raise SheetError(f"{vendor}: host: {error}") from error
-        check(vendor, self.streams, known)
+        check(vendor, self.streams, known, self.required.names)

@@ -136,3 +136,13 @@ def test_nothing_of_a_key_is_told(caplog: pytest.LogCaptureFixture, auth: Auth, 
     told += [caplog.text, *(repr(record.__dict__) for record in caplog.records)]
     encoded = base64.b64encode(b"marker-user:marker-password").decode()
     assert not [mark for mark in ("marker-", encoded) if mark in "\n".join(told)]
+
+
+@each_scheme
+def test_requests_go_out_one_by_one_until_the_vendor_has_taken_a_key(auth: Auth, advice: str) -> None:
+    with Loopback(refusing("/later")) as server:
+        connection = connect(server.origin, auth=auth, max_concurrency=6)
+        assert connection.allowed == 1
+        connection.send(ROWS)
+        assert advice in str(failure_of(connection, "/later"))
+    assert connection.allowed == 6

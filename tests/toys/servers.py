@@ -108,7 +108,9 @@ class OpenAI(Toy):
     def answer(self, path: str, query: Query) -> tuple[int, Body]:
         if path != "/v1/organization/usage/completions" or query["bucket_width"] != "1d":
             return 404, {"error": {"code": "unknown_url"}}
-        start, end = (datetime.fromtimestamp(int(query[name]), UTC).date() for name in ("start_time", "end_time"))
+        bounds = (query.get(name, seconds(self.today)) for name in ("start_time", "end_time"))
+        start, end = (datetime.fromtimestamp(int(bound), UTC).date() for bound in bounds)
+        end += DAY * ("end_time" not in query)
         wanted = [(day, row) for day in days_of(start, min(end, self.today + DAY)) for row in self.results(day) or [{}]]
         begin = int(query.get("page", "page_0").removeprefix("page_"))
         stop = begin + self.MOST_ROWS

@@ -43,6 +43,11 @@ WHEN_MADE = {
         '    constants = {"usage_unit": "twilio_unit"}\n    numbers =',
         "UsageRecords.constants: `twilio_unit` is not a setting",
     ),
+    "setting that may be missing": of_twilio(
+        "    numbers =",
+        '    query = ("twilio_account_sids",)\n    numbers =',
+        "UsageRecords.query: `twilio_account_sids` needs a default, or has to be required",
+    ),
     "setting misspelt in params": of_twilio(
         '{"PageSize": 50}',
         '{"PageSize": Setting("twilio_page")}',

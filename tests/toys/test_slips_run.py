@@ -65,6 +65,11 @@ IN_THE_RUN = {
         NEEDS_A_WINDOW,
         "Accounts cannot say what to ask for (AttributeError: 'NoneType' object has no attribute 'start')",
     ),
+    "parameters that the vendor does not know": of_openai(
+        'unix("start_time", "end_time")',
+        'unix("start", "end")',
+        "rows came, but none of 2026-11-01/2026-11-15, which was asked for",
+    ),
     "setting misspelt in what asks for a window": of_twilio(
         'days("StartDate", "EndDate", inclusive=True)',
         'lambda start, end, config: {"StartDate": start, "EndDate": config["twilio_end"]}',
@@ -84,7 +89,7 @@ def test_a_slip_that_only_the_vendors_answers_show_is_named_in_the_run(
         workshop.schema(stream, properties)
     workshop.install([workshop.vendor(slip.sheet)])
     config = {
-        "openai": {"openai_api_url": openai.url, "openai_admin_key": OpenAI.KEY},
+        "openai": {"openai_api_url": openai.url, "openai_admin_key": OpenAI.KEY, "openai_window_days": 14},
         "twilio": {
             "twilio_api_url": twilio.url,
             "twilio_account_sid": Twilio.SID,
