@@ -111,7 +111,7 @@ def test_a_bucket_is_constant_or_what_a_setting_says(told: str, bucket: str) -> 
 def test_rows_are_told_apart_by_the_keys_that_the_vendor_sends(
     facts: dict[str, Any], identity: tuple[str, ...]
 ) -> None:
-    assert sheet(**facts).identity() == identity
+    assert sheet(**facts)({}).identity == identity
 
 
 def test_a_sheet_knows_its_ancestors_and_their_fields() -> None:
