@@ -50,8 +50,8 @@ class _SingleReading(Reading):
         self.end(PagingError(more) if told else None)
 
     def _check(self, rows: list[Row]) -> None:
-        self._query.names(rows)
         most = self._spec.most
         if most is not None and len(rows) > most:
             came = f"{len(rows)} rows came in `{self._query.rows.path}`"
             raise ContradictionError(f"{came}, the vendor promises {most} at most: tell the vendor")
+        self._query.names(rows)
