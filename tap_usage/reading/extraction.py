@@ -72,9 +72,10 @@ class Extraction:
 
     def _pages(self) -> Pages:
         sheet = self._sheet
-        while (now := self._workers.started()) is None:  # a vendor without a login fails here, each stream alike
+        while self._workers.started() is None:  # a vendor without a login fails here, each stream alike
             yield []
         contexts, complete = yield from self._partitions()
+        now = self._workers.connection.first()  # told by the parent's list, if not by a login
         calendar = sheet.calendar(now.date()) if sheet.windows else None
         shaping = Shaping(sheet, calendar, Snapshots(self._state, sheet.counters, now) if sheet.counters else None)
         progress = self._progress(now, calendar, [partition for partition, _ in contexts], complete=complete)
