@@ -160,7 +160,7 @@ class Extraction:
             yield []
         listing = self._run.listed[parent]
         if not listing.complete:
-            self._workers.connection.started()  # when the login was refused, that is the failure of all streams
+            self._workers.connection.check()  # what has gone wrong for the vendor is the failure of all its streams
             what = f"{parent.name} could not be listed completely, see there"
             self._run.failed(self._sheet, "", ReadError(what))
         return listing.contexts, listing.complete

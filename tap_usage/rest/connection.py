@@ -88,7 +88,7 @@ class Connection:
             RequestError: when the login fails or was refused; the same one again where asking again is in vain.
             ClockError: when it is more than a day from that of this machine.
         """
-        self._check()
+        self.check()
         if self._sender.time.first is None:
             self._login.headers()
         return self.first()
@@ -142,8 +142,15 @@ class Connection:
         self._patience.proved(up=True)  # which a login that works does not prove
         return answer
 
-    def _check(self) -> None:
-        """Raise what has gone wrong for the whole vendor."""
+    def check(self) -> None:
+        """Raise what has gone wrong for the whole vendor; asks nobody.
+
+        Raises:
+            RequestError: when it cannot be reached, or takes no request.
+            ClockError: when its clock is more than a day from that of this machine.
+        """
+        if self._login.refused:
+            raise self._login.refused
         self._sender.time.check()
         self._patience.check()
 
@@ -160,7 +167,7 @@ class Connection:
         return self._send(wire, Request(path, "POST", check=check), Fixed({}))
 
     def _send(self, wire: Wire, request: Request, login: Login) -> Answer:
-        self._check()
+        self.check()
         began = self.clock.monotonic()
         refusals = Refusals()
         blind = odd = 0

@@ -30,9 +30,11 @@ class Login(ABC):
 
     Attributes:
         proven: what requests carry is known to be right; until then they go out one by one.
+        refused: why the vendor takes no request at all, None as long as it may.
     """
 
     proven = True
+    refused: RequestError | None = None
 
     @abstractmethod
     def headers(self) -> Headers:
@@ -75,21 +77,21 @@ class Fixed(Login):
     def __init__(self, headers: Headers) -> None:
         self._headers = headers
         self.proven = False
-        self._refused: RequestError | None = None
 
     def headers(self) -> Headers:
-        if self._refused and not self.proven:
-            raise self._refused
+        if self.refused:
+            raise self.refused
         return self._headers
 
     def accepted(self) -> None:
         self.proven = True
+        self.refused = None
 
     def may_try_again(self, _: Headers, failure: RequestError, __: Refusals, /) -> bool:
         if self.proven:
             return False
-        self._refused = self._refused or replace(failure, final=True)
-        raise self._refused
+        self.refused = self.refused or replace(failure, final=True)
+        raise self.refused
 
 
 class Tokens(Login):
@@ -107,19 +109,18 @@ class Tokens(Login):
         self._headers: Headers | None = None
         self._issued_at = 0.0
         self._renew_at: float | None = None
-        self._refused: RequestError | None = None
         self._renewed_in_vain = False
 
     def headers(self) -> Headers:
         with self._lock:
-            if self._refused:
-                raise self._refused
+            if self.refused:
+                raise self.refused
             expired = self._renew_at is not None and self._clock.monotonic() >= self._renew_at
             if self._headers is None or expired:
                 try:
                     self._headers, lifetime = self._fetch()
                 except RequestError as error:
-                    self._refused = error if error.final else None
+                    self.refused = error if error.final else None
                     raise
                 leeway = min(LEEWAY_SECONDS, lifetime / 4) if lifetime else 0.0
                 self._issued_at = self._clock.monotonic()
