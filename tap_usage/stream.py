@@ -57,19 +57,20 @@ class UsageStream(Stream):
         try:
             with self.get_record_counter() as counter, self.get_sync_timer():
                 for rows in pages:
+                    yield bool(rows)  # and not between rows and what the state says of them
                     if rows:
                         self._write(rows[:most])
                     counter.increment(len(rows))
                     if most is not None and (most := max(0, most - len(rows))) == 0:
                         break
-                    yield bool(rows)
                 self._write_files(1)
-        except MapError as error:
+            self._write_state_message()
+            self._activate_version()
+        except MapError as error:  # what waits for its file is lost: nothing more is committed
             self._run.failed(self.sheet, "", error)
+            self._run.save(now=True)
         finally:
             pages.close()
-        self._write_state_message()
-        self._activate_version()
 
     def listing(self) -> Task:
         """Read the rows for the sake of the streams that depend on them; yields whether it did something."""

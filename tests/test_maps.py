@@ -18,6 +18,7 @@ from tests.truth import TRUTH
 
 USAGES = "elasticpath_promotion_usages"
 PROMOTIONS = "elasticpath_promotions"
+COUNTS = "pingone_issuance_rule_usage_counts"
 FIELDS = {USAGES: ["id", "customer_email", "used_on", "days"], PROMOTIONS: ["id", "name"]}
 HASH = "md5(record['customer_email'])"
 
@@ -123,6 +124,21 @@ def test_no_bookmark_moves_over_rows_that_a_map_failed_for(sandbox: Sandbox) -> 
     rest = run(sandbox.config, select=[USAGES], state=done.state)
     came = {row["id"] for row in (*done.rows(USAGES), *rest.rows(USAGES))}
     assert came == {row["id"] for row in TRUTH[USAGES](sandbox)}
+
+
+def test_no_snapshot_is_remembered_of_a_row_that_a_map_failed_for(sandbox: Sandbox) -> None:
+    done = run(sandbox.config, select=[COUNTS], stream_maps={COUNTS: {"share": "errors / (issued - issued)"}})
+    assert (done.code, done.rows(COUNTS)) == (1, [])
+    assert done.state["bookmarks"][COUNTS]["snapshots"] == {}
+
+
+def test_no_bookmark_moves_over_rows_whose_file_a_map_failed_for(sandbox: Sandbox, tmp_path: Path) -> None:
+    maps = {USAGES: {"part": "1 / (times_used - 3)"}}
+    done = run(sandbox.config, select=[USAGES], stream_maps=maps, batch_config=batches_in(tmp_path))
+    assert done.code == 1
+    held = [row["id"] for message in done.messages if message["type"] == "BATCH" for row in rows_of(message)]
+    rest = run(sandbox.config, select=[USAGES], state=done.state)
+    assert {*held, *(row["id"] for row in rest.rows(USAGES))} == {row["id"] for row in TRUTH[USAGES](sandbox)}
 
 
 def test_what_a_map_or_a_catalog_takes_out_is_not_in_batch_files(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -199,11 +199,12 @@ def test_a_stream_that_did_not_come_whole_activates_no_version(sandbox: Sandbox,
     assert activated(done.messages) == whole
 
 
-def test_a_stream_whose_map_fails_activates_no_version(sandbox: Sandbox) -> None:
-    done = run(
-        sandbox.config, emit_activate_version_messages=True, select=[RULES], stream_maps={RULES: {"x": "unknown"}}
-    )
-    assert activated(done.messages) == set()
+@pytest.mark.parametrize("kind", ["rows", "files"])
+def test_a_stream_whose_map_fails_activates_no_version(sandbox: Sandbox, tmp_path: Path, kind: str) -> None:
+    files = {"batch_config": batches_in(tmp_path)} if kind == "files" else {}
+    config = {**sandbox.config, **files, "emit_activate_version_messages": True}
+    done = run(config, select=[RULES], stream_maps={RULES: {"x": "unknown"}})
+    assert (done.code, activated(done.messages)) == (1, set())
 
 
 def test_a_version_is_activated_after_batches_too(sandbox: Sandbox, tmp_path: Path) -> None:

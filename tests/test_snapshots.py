@@ -17,11 +17,17 @@ COUNTERS = Counters("rule", ("issued", "errors"))
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
+def write(snapshots: Snapshots, row: dict[str, Any], at: datetime) -> None:
+    """Have a row stamped and written."""
+    snapshots.stamp([row], at)
+    snapshots.keep()
+
+
 def stamped(state: dict[str, Any], at: datetime, **counts: object) -> dict[str, Any]:
     """Return the row of a rule; the state goes through JSON as it does between two runs."""
     row: dict[str, Any] = {"rule": "r1", **counts}
     copy = json.loads(json.dumps(state))
-    Snapshots(copy, COUNTERS, at).stamp([row], at)
+    write(Snapshots(copy, COUNTERS, at), row, at)
     state.clear()
     state.update(copy)
     return row
@@ -100,10 +106,23 @@ def test_two_rows_about_the_same_counters_contradict_each_other_and_neither_coun
     assert state == {"snapshots": {}}
 
 
+def test_a_row_that_was_stamped_is_remembered_when_it_was_written_and_not_before() -> None:
+    state: dict[str, Any] = {}
+    snapshots = Snapshots(state, COUNTERS, START)
+    snapshots.stamp([{"rule": "r1", "issued": 1}], START)
+    assert state == {"snapshots": {}}
+    snapshots.keep()
+    first = json.dumps(state)
+    snapshots.stamp([{"rule": "r1", "issued": 5}], START + timedelta(days=1))
+    assert json.dumps(state) == first
+    snapshots.keep()
+    assert json.dumps(state) != first
+
+
 def test_sets_of_counters_are_kept_apart_for_35_days_after_they_were_seen() -> None:
     state: dict[str, Any] = {}
     for day, rule in enumerate(("r1", "r2")):
-        Snapshots(state, COUNTERS, START).stamp([{"rule": rule, "issued": 1}], START + timedelta(days=day))
+        write(Snapshots(state, COUNTERS, START), {"rule": rule, "issued": 1}, START + timedelta(days=day))
     Snapshots(state, COUNTERS, START + timedelta(days=35))
     assert set(state["snapshots"]) == {"r1", "r2"}
     Snapshots(state, COUNTERS, START + timedelta(days=35, milliseconds=1))
@@ -160,7 +179,7 @@ def test_a_set_of_five_counters_of_a_billion_takes_less_than_300_bytes() -> None
     counters = Counters("rule", tuple("abcde"))
     for day in range(2):
         row = {"rule": "cccccccc-0000-4000-8000-000000000011"} | dict.fromkeys("abcde", 10**15 + day)
-        Snapshots(state, counters, START + timedelta(days=1)).stamp([row], START + timedelta(days=day))
+        write(Snapshots(state, counters, START + timedelta(days=1)), row, START + timedelta(days=day))
     assert len(json.dumps(state["snapshots"], separators=(",", ":"))) <= 300
 
 

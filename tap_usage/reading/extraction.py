@@ -77,7 +77,8 @@ class Extraction:
         contexts, complete = yield from self._partitions()
         now = self._workers.connection.first()  # told by the parent's list, if not by a login
         calendar = sheet.calendar(now.date()) if sheet.windows else None
-        shaping = Shaping(sheet, calendar, Snapshots(self._state, sheet.counters, now) if sheet.counters else None)
+        snapshots = Snapshots(self._state, sheet.counters, now) if sheet.counters else None
+        shaping = Shaping(sheet, calendar, snapshots)
         progress = self._progress(now, calendar, [partition for partition, _ in contexts], complete=complete)
         failed = False
         found: list[tuple[str, Context]] = []
@@ -99,6 +100,8 @@ class Extraction:
                 found += self._children_of(rows, unit)
                 yield rows
                 self.emitted += len(rows)
+                if snapshots:
+                    snapshots.keep()
             if page and not reading.error:
                 progress.page(unit, page)
             self._run.save()

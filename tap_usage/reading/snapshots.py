@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -95,18 +96,20 @@ class Snapshots:
             raise ReadError("the snapshots in the given state cannot be read; correct or remove them") from None
         refuse_future(max((_text(entry.at) for entry in given.values()), default=None), now, A_DAY)
         self._state = state["snapshots"] = {key: _told(entry) for key, entry in given.items() if entry.at >= before}
+        self._stamped: dict[str, list[Any]] = {}
 
     def stamp(self, rows: Iterable[dict[str, Any]], observed: datetime) -> None:
-        """Add `observed_at`, `observed_on`, the deltas, `delta_since` and `counter_reset` to rows, and remember them.
+        """Add `observed_at`, `observed_on`, the deltas, `delta_since` and `counter_reset` to rows; see `keep`.
 
         Args:
             rows: all rows of one answer, each with its identity; changed in place.
             observed: the vendor's clock when it answered.
 
         Raises:
-            ContradictionError: when two rows speak of the same counters; nothing is remembered.
+            ContradictionError: when two rows speak of the same counters.
         """
         rows = list(rows)
+        self._stamped = {}
         names = [str(row[self._counters.identity]) for row in rows]
         if len(set(names)) < len(names):
             raise ContradictionError(
@@ -115,14 +118,18 @@ class Snapshots:
         for name, row in zip(names, rows, strict=True):
             self._stamp(name, row, _milliseconds(observed))
 
+    def keep(self) -> None:
+        """Remember the rows that were stamped last: they were written."""
+        self._state.update(self._stamped)
+
     def _stamp(self, name: str, row: dict[str, Any], at: int) -> None:
         values = [_count(row.get(counter)) for counter in self._counters.names]
         if told := self._state.get(name):
-            entry = Entry(*told)
+            entry = Entry(*deepcopy(told))
             entry.see(max(at, entry.at), values)  # servers' clocks differ a little
         else:
             entry = Entry(at, None, values, [None] * len(values))
-        self._state[name] = _told(entry)
+        self._stamped[name] = _told(entry)
         row["observed_at"] = _text(entry.at)
         row["observed_on"] = entry.day
         row["delta_since"] = None if entry.since is None else _text(entry.since)
