@@ -16,6 +16,10 @@ Task = Generator[bool, None, None]
 """Yields whether it did something; False: it waits for an answer, or for another task."""
 
 
+class StuckError(Exception):
+    """Tasks wait for each other, and nothing else is on its way: a defect of the tap."""
+
+
 class Loop:
     """Steps tasks in turn, hands over what workers bring, and does what is put off when its time comes.
 
@@ -42,8 +46,10 @@ class Loop:
 
         Raises:
             Stopped: when the run is being ended.
+            StuckError: when they never would be over.
         """
         tasks = list(tasks)
+        stuck = False
         try:
             while tasks:
                 busy = False
@@ -54,6 +60,9 @@ class Loop:
                         tasks.remove(task)
                     busy |= did is not False
                 if not busy:
+                    before, stuck = stuck, not (self.awaited or self._due)
+                    if before and stuck:
+                        raise StuckError("streams wait for each other: a defect of the tap, report it")
                     self.wait()
         finally:
             for task in tasks:

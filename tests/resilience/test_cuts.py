@@ -20,7 +20,7 @@ from tests.resilience.trials import Blow, blow, run, suffer
 from tests.resilience.world import SETTINGS, START, World
 from tests.truth import STREAMS, Row
 
-VENDORS = {"pingone": 2, "genesys": 9, "demandbase": 2, "elasticpath": 4}
+VENDORS = {"pingone": 2, "genesys": 9, "demandbase": 2, "elasticpath": 4, "": 11}
 CHANGES = ("day", "hours created", "created deleted", "late minutes", "minutes created", "day created deleted")
 INCREMENTAL = {
     "genesys_organization_usage": ("", timedelta(days=2)),
@@ -42,7 +42,7 @@ def streams_of(vendor: str) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("loaded", [False, True], ids=["lost", "loaded"])
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor or "all at once")
 def test_a_run_that_ends_after_any_line_is_made_up_for_by_the_next(world: World, vendor: str, loaded: bool) -> None:  # noqa: FBT001 - a case
     streams = streams_of(vendor)
     whole = Target()
@@ -54,6 +54,7 @@ def test_a_run_that_ends_after_any_line_is_made_up_for_by_the_next(world: World,
         figures = world.compare(target, streams)
         assert figures.compared > 0
         assert (figures.lost, figures.doubled) == (0, 0), f"after {lines} lines"
+        assert target.state == whole.state, f"after {lines} lines"
 
 
 def test_nor_does_it_matter_when_every_record_is_worked_on(world: World) -> None:
