@@ -28,6 +28,7 @@ from tests.truth import STREAMS
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"elasticpath_page_size": 10, "genesys_window_days": 9, "demandbase_window_periods": 9}
+VERSIONS = {"emit_activate_version_messages": True}
 Tables = dict[str, Counter[str]]
 side_by_side = Loop.run
 
@@ -45,7 +46,7 @@ def two_days() -> dict[str, list[Run]]:
         for _ in range(2):
             for mode, done in runs.items():
                 with patch.object(Loop, "run", one_after_the_other if mode == "alone" else side_by_side):
-                    done.append(run(sandbox.config | SMALL, state=done[-1].state if done else None))
+                    done.append(run(sandbox.config | SMALL | VERSIONS, state=done[-1].state if done else None))
             sandbox.advance(days=1)
     return runs
 
@@ -106,8 +107,13 @@ def duckdb(folder: Path, mode: str, runs: list[Run]) -> Tables:
 def in_postgres(port: int, folder: Path, mode: str, runs: list[Run]) -> Tables:
     """Load into a schema of PostgreSQL."""
     server = {"host": "127.0.0.1", "port": port, "user": USER, "password": USER, "database": "postgres"}
+    config = {
+        **server,
+        "default_target_schema": mode,
+        "hard_delete": True,
+    }  # the soft one trips over a column `version`
     for each in runs:
-        load("target-postgres", {**server, "default_target_schema": mode}, each, folder)
+        load("target-postgres", config, each, folder)
     return held("target-postgres", "psycopg2", f"postgresql://{USER}@127.0.0.1:{port}/postgres", mode)
 
 
