@@ -7,6 +7,7 @@ line and signals after any row (test_resume), signals at any request (resilience
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 from collections import Counter
@@ -59,10 +60,14 @@ def unpacked(messages: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             yield message
 
 
+def files_or_rows(kind: str, folder: Path) -> dict[str, Any]:
+    return {"batch_config": batches_in(folder) | {"batch_size": 40}} if kind == "files" else {}
+
+
 def test_files_of_all_streams_fill_at_once_and_each_state_speaks_of_rows_in_files(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    first = run(sandbox.config, batch_config=batches_in(tmp_path) | {"batch_size": 40})
+    first = run(sandbox.config | files_or_rows("files", tmp_path))
     assert (first.code, first.counts) == (0, Counter())
     files = [message["stream"] for message in first.messages if message["type"] == "BATCH"]
     assert len(list(groupby(files))) > len(set(files)) == len(STREAMS)
@@ -93,7 +98,7 @@ def test_a_signal_while_files_of_all_streams_fill_leaves_no_state_of_rows_in_non
     sandbox: Sandbox, tmp_path: Path, files: int
 ) -> None:
     lines = Ending(files)
-    config = sandbox.config | {"batch_config": batches_in(tmp_path) | {"batch_size": 40}}
+    config = sandbox.config | files_or_rows("files", tmp_path)
     tap = lines.tap = ImpatientTap(config=config, message_writer=lines)
     with pytest.raises(SystemExit):
         tap.run()
@@ -102,6 +107,59 @@ def test_a_signal_while_files_of_all_streams_fill_leaves_no_state_of_rows_in_non
     upsert(held, [*unpacked(lines.lines)])
     states = [message["value"] for message in lines.lines if message["type"] == "STATE"]
     upsert(held, run(sandbox.config, state=states[-1]).messages)
+    assert [stream for stream in STREAMS if not is_whole(sandbox, held, stream)] == []
+
+
+@pytest.mark.parametrize("kind", ["rows", "files"])
+def test_a_signal_at_any_turn_of_the_loop_leaves_a_state_that_is_true(
+    sandbox: Sandbox, tmp_path: Path, kind: str
+) -> None:
+    config = sandbox.config | {"start_date": "2026-11-08", "elasticpath_page_size": 20}
+    whole = run(config)
+    truth: dict[str, dict[tuple[Any, ...], Row]] = {}
+    upsert(truth, whole.messages)
+    ended = 0
+    for turns in range(3, 1000, 83):
+        lines = KeptLines()
+        tap = ImpatientTap(config=config | files_or_rows(kind, tmp_path), message_writer=lines)
+        stop_at(tap, turns)
+        with contextlib.suppress(SystemExit):
+            tap.run()
+        lines.flush()
+        ended += tap.clock.stopping is not None
+        states = [message["value"] for message in lines.lines if message["type"] == "STATE"]
+        rest = run(config, state=states[-1] if states else {})
+        held: dict[str, dict[tuple[Any, ...], Row]] = {}
+        upsert(held, [*unpacked(lines.lines), *rest.messages])
+        assert held == truth, f"after {turns} turns"
+        assert rest.state == whole.state, f"after {turns} turns"
+    assert ended > 3
+
+
+def stop_at(tap: ImpatientTap, turns: int) -> None:
+    """Have the tap get a signal after so many turns of its loop."""
+    turn, left = tap.loop.turn, iter(range(turns))
+
+    def counted() -> None:
+        if next(left, None) is None:
+            tap.clock.stop(signal.SIGTERM)
+        turn()
+
+    tap.loop.turn = counted  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("kind", ["rows", "files"])
+def test_the_state_of_a_test_of_the_connection_speaks_of_what_it_wrote(
+    sandbox: Sandbox, tmp_path: Path, kind: str
+) -> None:
+    lines = KeptLines()
+    ImpatientTap(config=sandbox.config | files_or_rows(kind, tmp_path), message_writer=lines).run(test=True)
+    lines.flush()
+    held: dict[str, dict[tuple[Any, ...], Row]] = {}
+    upsert(held, [*unpacked(lines.lines)])
+    assert {stream: len(rows) for stream, rows in held.items()} == dict.fromkeys(STREAMS, 1)
+    state = [message["value"] for message in lines.lines if message["type"] == "STATE"][-1]
+    upsert(held, run(sandbox.config, state=state).messages)
     assert [stream for stream in STREAMS if not is_whole(sandbox, held, stream)] == []
 
 
@@ -114,14 +172,12 @@ def test_maps_work_on_each_record_of_all_streams_at_once(sandbox: Sandbox) -> No
     assert not_whole(sandbox, done) == set()
 
 
-@pytest.mark.parametrize("files", [False, True], ids=["rows", "files"])
+@pytest.mark.parametrize("kind", ["rows", "files"])
 def test_maps_that_fail_for_all_parents_at_once_take_nothing_from_their_children(
-    sandbox: Sandbox,
-    tmp_path: Path,
-    files: bool,  # noqa: FBT001 - a case
+    sandbox: Sandbox, tmp_path: Path, kind: str
 ) -> None:
-    settings = {"batch_config": batches_in(tmp_path)} if files else {}
-    done = run(sandbox.config | settings, stream_maps={parent: {"x": "unknown"} for parent in PARENTS})
+    config = sandbox.config | files_or_rows(kind, tmp_path)
+    done = run(config, stream_maps={parent: {"x": "unknown"} for parent in PARENTS})
     assert {stream for line in done.failures for stream in streams_in(line)} == set(PARENTS)
     emitted = Run([*unpacked(done.messages)], done.code, done.failures)
     assert not_whole(sandbox, emitted) == set(PARENTS)
