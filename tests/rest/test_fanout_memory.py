@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from tap_usage.rest.clock import Clock
 from tap_usage.rest.connection import Answer, Request
-from tap_usage.rest.fanout import READINGS_PER_WORKER, Event
+from tap_usage.rest.fanout import READINGS_PER_WORKER, Event, read
 from tap_usage.rest.memory import AHEAD_BYTES, MOST_BYTES
-from tap_usage.rest.pages.query import Ask, Page, Reading
+from tap_usage.rest.pages.query import PAGE_BYTES, Ask, Page, Reading
 from tap_usage.rest.workers import Workers
 from tests.rest.offsets_model import EventClock, SlowWire
 from tests.rest.play import COMPLETE, QUERY, RUNNING, SPEC, SUBMIT, submitted
@@ -201,3 +202,25 @@ def test_a_worker_that_has_nothing_to_do_keeps_no_answer(open_workers: Callable[
     scripted(workers).wait_for(8)
     gc.collect()
     assert [body for body in bodies if body() is not None] == []
+
+
+def test_a_reader_that_breaks_off_gives_its_room_back_and_its_late_answers_take_none(
+    open_workers: Callable[..., Workers],
+) -> None:
+    gate = threading.Event()
+
+    def script(_: Request) -> Any:  # noqa: ANN401 - decoded JSON
+        gate.wait(5)
+        return {"items": [{"id": 1}]}
+
+    workers = open_workers(script, max_concurrency=4, clock=Clock())
+    loop = workers.loop
+    events = read(workers, ((number, ONE.read(about(f"/{number}"))) for number in range(4)))
+    assert next(events) is None
+    assert loop.memory.taken == 3 * PAGE_BYTES
+    events.close()
+    assert loop.memory.taken == 0
+    gate.set()
+    while loop.awaited:
+        loop.wait()
+    assert loop.memory.taken == 0
