@@ -115,11 +115,12 @@ class Workers:
         self._tasks.put((task, receiver, what))
 
     def close(self, seconds: float = 1.0) -> None:
-        """End the threads; one that hangs in a slow answer dies with the process."""
+        """End the threads, within so many seconds; those that hang in slow answers die with the process."""
+        until = self.loop.clock.monotonic() + seconds
         for _ in self._threads:
             self._tasks.put(None)
         for thread in self._threads:
-            thread.join(seconds)
+            thread.join(max(0.0, until - self.loop.clock.monotonic()))
         self._threads.clear()
         self.connection.close()
 
