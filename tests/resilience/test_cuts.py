@@ -49,7 +49,9 @@ def test_a_run_that_ends_after_any_line_is_made_up_for_by_the_next(world: World,
     assert run(world.config, whole, select=streams) == 0
     for lines in range(1 + loaded, whole.lines, VENDORS[vendor]):
         target = Target()
-        assert run(world.config, target, lines=lines, loaded=loaded, select=streams) is None
+        if run(world.config, target, lines=lines, loaded=loaded, select=streams) == 0:
+            assert lines > whole.records, "only STATE lines may be fewer than in the first run"
+            break
         assert run(world.config, target, select=streams) == 0
         figures = world.compare(target, streams)
         assert figures.compared > 0
