@@ -20,10 +20,8 @@ import pytest
 from singer_sdk.helpers._batch import SDKBatchMessage
 from singer_sdk.singerlib.encoding.simple import Message
 
-from tap_usage.rest.loop import Loop, StuckError, Task
 from tap_usage.sandbox import Request, Sandbox
 from tests.conftest import NOW
-from tests.rest.virtual import VirtualClock
 from tests.running import ImpatientTap, KeptLines, Run, run, streams_in
 from tests.test_resume import is_whole, prefixes, upsert
 from tests.test_sdk_features import batches_in, rows_of
@@ -140,10 +138,10 @@ def stop_at(tap: ImpatientTap, turns: int) -> None:
     """Have the tap get a signal after so many turns of its loop."""
     turn, left = tap.loop.turn, iter(range(turns))
 
-    def counted() -> None:
+    def counted() -> bool:
         if next(left, None) is None:
             tap.clock.stop(signal.SIGTERM)
-        turn()
+        return turn()
 
     tap.loop.turn = counted  # type: ignore[method-assign]
 
@@ -277,18 +275,3 @@ def test_a_query_that_runs_until_all_other_streams_are_read_holds_none_of_them(s
     assert not_whole(sandbox, done) == set()
     last = [message["stream"] for message in done.messages if message["type"] == "RECORD"]
     assert set(last[: -len(done.rows(ORGANIZATION))]) == set(STREAMS) - {ORGANIZATION}
-
-
-def test_tasks_that_wait_for_each_other_end_the_run_instead_of_hanging_it() -> None:
-    closed = []
-
-    def waits() -> Task:
-        try:
-            while True:
-                yield False
-        finally:
-            closed.append(True)
-
-    with pytest.raises(StuckError):
-        Loop(VirtualClock()).run([waits(), waits()])
-    assert closed == [True, True]

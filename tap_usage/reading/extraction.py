@@ -55,6 +55,7 @@ class Extraction:
     def pages(self) -> Pages:
         """Yield the rows page by page. When the next page is asked for, the last one has been written.
 
+        Nobody else may write between a page and the asking for the next one, which is when the state speaks of it.
         Whatever fails is told to the run and does not end the others.
         """
         clock = self._workers.connection.clock

@@ -11,6 +11,7 @@ from tap_usage.rest.clock import Clock
 from tap_usage.rest.memory import Memory
 
 TICK_SECONDS = 1.0
+MOST_IDLE_TICKS = 60
 
 Task = Generator[bool, None, None]
 """Yields whether it did something; False: it waits for an answer, or for another task."""
@@ -49,20 +50,20 @@ class Loop:
             StuckError: when they never would be over.
         """
         tasks = list(tasks)
-        stuck = False
+        idle = 0
         try:
             while tasks:
                 busy = False
                 for task in tuple(tasks):
-                    self.turn()
+                    busy |= self.turn()
                     did = next(task, None)
                     if did is None:
                         tasks.remove(task)
                     busy |= did is not False
+                idle = 0 if busy or self.awaited or self._due else idle + 1
+                if idle > MOST_IDLE_TICKS:
+                    raise StuckError("streams wait for each other: a defect of the tap, report it")
                 if not busy:
-                    before, stuck = stuck, not (self.awaited or self._due)
-                    if before and stuck:
-                        raise StuckError("streams wait for each other: a defect of the tap, report it")
                     self.wait()
         finally:
             for task in tasks:
@@ -76,17 +77,24 @@ class Loop:
         """Have something done `seconds` from now."""
         heapq.heappush(self._due, (self.clock.monotonic() + seconds, next(self._numbers), action))
 
-    def turn(self) -> None:
+    def turn(self) -> bool:
         """Do what is due, and hand over what has come, so that workers never wait for the target.
+
+        Returns:
+            Whether there was something.
 
         Raises:
             Stopped: when the run is being ended.
         """
         self.clock.check()
+        some = False
         while self._due and self._due[0][0] <= self.clock.monotonic():
             heapq.heappop(self._due)[-1]()
+            some = True
         while not self._came.empty():
             self._came.get_nowait()()
+            some = True
+        return some
 
     def wait(self) -> None:
         """Wait until something comes or is due, a second at most.
