@@ -121,9 +121,9 @@ class Engine:
         if read:
             self._lines.write_schema(name)
             for rows in Extraction(kind(self._config), run, workers, run.state_of(name)).pages():
+                yield bool(rows)
                 if rows:
                     self._lines.write_records(name, rows)
-                yield bool(rows)
             run.commit(name)
             run.save(now=True)
         if listed and kind not in run.listed:
