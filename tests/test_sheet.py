@@ -122,7 +122,7 @@ def test_a_sheet_knows_its_ancestors_and_their_fields() -> None:
 
 
 def test_a_name_that_is_nearly_right_is_suggested() -> None:
-    assert meant("promissed", ["promised", "path"]) == "; did you mean `promised`?"
+    assert meant("promise", ["promised", "path"]) == "; did you mean `promised`?"
     assert meant("zzz", ["promised"]) == ""
 
 
@@ -203,7 +203,7 @@ def test_a_parent_tells_its_partitions_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: sheet(promissed=()), lambda: sheet(path=7), lambda: sheet(numbers="sold"), lambda: sheet(only=())]
+    "make", [lambda: sheet(promise=()), lambda: sheet(path=7), lambda: sheet(numbers="sold"), lambda: sheet(only=())]
 )
 def test_what_no_sheet_can_say_is_refused_when_the_class_is_made(make: Callable[[], object]) -> None:
     with pytest.raises(SheetError, match=r"^Sales\."):

@@ -89,8 +89,8 @@ def test_a_slip_ends_every_command_with_one_line(
     shutil.copytree(copy / "tap_usage", slipped / "tap_usage", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(copy / "schemas", slipped / "schemas")
     sheet = slipped / "tap_usage" / "vendors" / "openai.py"
-    written(sheet, sheet.read_text(encoding="utf-8").replace("promised =", "promissed ="))
+    written(sheet, sheet.read_text(encoding="utf-8").replace("promised =", "promise ="))
     done = python(slipped, "tap_usage", *(word.format(config=config) for word in arguments), code=1)
     assert done.stdout == ""
-    line = "CompletionsUsage.promissed: no such attribute; did you mean `promised`?"
+    line = "CompletionsUsage.promise: no such attribute; did you mean `promised`?"
     assert done.stderr == f"a data sheet in tap_usage/vendors cannot be true: {line}\n"

@@ -80,7 +80,7 @@ WHEN_MADE = {
         "did you mean `day`?",
     ),
     "attribute misspelt": of_openai(
-        "promised =", "promissed =", "CompletionsUsage.promissed: no such attribute; did you mean `promised`?"
+        "promised =", "promise =", "CompletionsUsage.promise: no such attribute; did you mean `promised`?"
     ),
     "primary keys forgotten": of_openai(
         '    primary_keys = ("usage_key",)\n', "", "CompletionsUsage.primary_keys: is missing"
