@@ -6,6 +6,8 @@ import logging
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from tap_usage.rest.request import Json
+
 TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
@@ -68,7 +70,7 @@ class Drift:
             self._logger.warning(warning, *words)
 
 
-def _converted(value: Any, allowed: set[type]) -> Any:  # noqa: ANN401 - JSON
+def _converted(value: Json, allowed: set[type]) -> Json:
     if str in allowed and type(value) in {int, float}:
         return str(value)
     if int in allowed and isinstance(value, str | float):

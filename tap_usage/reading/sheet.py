@@ -18,7 +18,7 @@ from tap_usage.reading.snapshots import Counters
 from tap_usage.reading.windows import UNITS, Calendar, Window
 from tap_usage.rest.errors import ReadError
 from tap_usage.rest.pages.query import Paging, Rows
-from tap_usage.rest.request import Request
+from tap_usage.rest.request import Json, Request
 from tap_usage.times import instant, unix_seconds
 
 Config = Mapping[str, Any]
@@ -277,7 +277,7 @@ class Sheet:
         """Return the fields of the context, from the first ancestor on."""
         return tuple(name for kind in reversed(list(cls.ancestors())) for name in kind.children)
 
-    def _value(self, value: Any) -> Any:  # noqa: ANN401 - query values
+    def _value(self, value: Json) -> Json:
         return self.config[value.name] if isinstance(value, Setting) else value
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from tap_usage.reading.state import KEPT, refuse_future
 from tap_usage.rest.errors import ContradictionError, ReadError
+from tap_usage.rest.request import Json
 from tap_usage.times import instant, shifted, utc_text
 
 MILLISECOND = timedelta(milliseconds=1)
@@ -142,7 +143,7 @@ def _told(entry: Entry) -> list[Any]:
     return [entry.at, entry.since, list(entry.counts), list(entry.growth), entry.reset]
 
 
-def _entry(told: Any, names: tuple[str, ...]) -> Entry:  # noqa: ANN401 - JSON
+def _entry(told: Json, names: tuple[str, ...]) -> Entry:
     """Read an entry of the state; 0.1.0 wrote `on`, `at` and `counts`, and the same of an earlier day as `base`.
 
     Raises:

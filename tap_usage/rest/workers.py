@@ -13,6 +13,8 @@ from typing import Any, Protocol
 from tap_usage.rest.connection import Connection
 from tap_usage.rest.loop import Loop
 
+Handed = Any  # what a receiver gave along, and what its task returned or raised
+
 
 class Receiver(Protocol):
     """Who waits for outcomes.
@@ -23,7 +25,7 @@ class Receiver(Protocol):
 
     gone: bool
 
-    def receive(self, what: Any, outcome: Any) -> None:  # noqa: ANN401 - handed back as it came
+    def receive(self, what: Handed, outcome: Handed) -> None:
         """Take what a task returned or raised; called in the thread of control."""
 
 
@@ -52,7 +54,7 @@ class _Beginning:
         self.gone = False
         self.outcome: datetime | Exception | None = None
 
-    def receive(self, what: Any, outcome: Any) -> None:  # noqa: ANN401, ARG002 - there is only one
+    def receive(self, what: Handed, outcome: Handed) -> None:  # noqa: ARG002 - there is only one
         self.outcome = outcome
 
 
@@ -98,7 +100,7 @@ class Workers:
             idle = 0 if self.sources[0].send_one() else idle + 1
             self.sources.rotate(-1)
 
-    def submit(self, task: Callable[[], Any], receiver: Receiver, what: Any = None) -> None:  # noqa: ANN401
+    def submit(self, task: Callable[[], Any], receiver: Receiver, what: Handed = None) -> None:
         """Have a task done.
 
         Args:
@@ -129,9 +131,9 @@ class Workers:
             self.loop.put(self._done(*queued))
             del queued  # an answer may be large, and the next task may be long in coming
 
-    def _done(self, task: Callable[[], Any], receiver: Receiver, what: Any) -> Callable[[], None]:  # noqa: ANN401
+    def _done(self, task: Callable[[], Any], receiver: Receiver, what: Handed) -> Callable[[], None]:
         """Do a task and return how its outcome is handed over."""
-        outcome: Any = None
+        outcome: Handed = None
         if not receiver.gone:
             try:
                 outcome = task()
@@ -139,7 +141,7 @@ class Workers:
                 outcome = error
         return partial(self._deliver, receiver, what, outcome)
 
-    def _deliver(self, receiver: Receiver, what: Any, outcome: Any) -> None:  # noqa: ANN401 - handed back as it came
+    def _deliver(self, receiver: Receiver, what: Handed, outcome: Handed) -> None:
         self.in_flight -= 1
         self.loop.awaited -= 1
         if isinstance(outcome, BaseException) and not isinstance(outcome, Exception):
