@@ -245,9 +245,9 @@ class TapUsage(CommandLine):
             )
 
     def _sum_up(self) -> None:
-        summaries = self.this_run.summaries
-        for name in [name for name in self.streams if name in summaries]:
-            self.streams[name].logger.info(summaries[name])
+        meters = self.this_run.meters
+        for name in [name for name in self.streams if name in meters]:
+            self.streams[name].logger.info(meters[name].summary)
 
     # State
 

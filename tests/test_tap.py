@@ -103,7 +103,7 @@ def test_the_summary_of_a_run_that_was_ended_tells_the_requests_it_made(sandbox:
     tap = ImpatientTap(config={**sandbox.config, "max_concurrency": 1}, message_writer=Interrupted())
     with pytest.raises(SystemExit):
         tap.run()
-    found = re.match(r"(\d+) rows, (\d+) requests, ", tap.this_run.summaries[stream])
+    found = re.match(r"(\d+) rows, (\d+) requests, ", tap.this_run.meters[stream].summary)
     assert found
     assert int(found[1]) < 2000
     assert 1 <= int(found[2]) <= sandbox.count("elasticpath.usages") + 1

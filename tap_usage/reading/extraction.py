@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tap_usage.reading.executions import Executions
+from tap_usage.reading.meter import Meter
 from tap_usage.reading.progress import FullTable, Ordered, Windowed, context_key
 from tap_usage.reading.run import Listing, Run
 from tap_usage.reading.shaping import Shaping
@@ -21,7 +22,7 @@ from tap_usage.rest import fanout
 from tap_usage.rest.errors import PagingError, ReadError, RequestError, plain
 from tap_usage.rest.pages.polling import fingerprint
 from tap_usage.rest.pages.query import Page, Query, Reading, Row, Submitted
-from tap_usage.rest.workers import Sent, Workers
+from tap_usage.rest.workers import Workers
 from tap_usage.times import instant
 
 Pages = Generator[list[Row], None, None]
@@ -36,9 +37,6 @@ class Extraction:
         run: is told of failures and of listed children, and writes the state.
         workers: of the vendor.
         state: the stream's part of the Singer state, changed in place.
-
-    Attributes:
-        emitted: rows that were taken.
     """
 
     def __init__(self, sheet: Sheet, run: Run, workers: Workers, state: dict[str, Any]) -> None:
@@ -46,11 +44,8 @@ class Extraction:
         self._run = run
         self._workers = workers
         self._state = state
-        self._sent = Sent()
+        self._meter = run.meters.setdefault(sheet.name, Meter())
         self._missing = 0
-        self._vanished = 0
-        self._expected: int | None = None
-        self.emitted = 0
 
     def pages(self) -> Pages:
         """Yield the rows page by page. When the next page is asked for, the last one has been written.
@@ -58,8 +53,8 @@ class Extraction:
         Nobody else may write between a page and the asking for the next one, which is when the state speaks of it.
         Whatever fails is told to the run and does not end the others.
         """
-        clock = self._workers.connection.clock
-        began = clock.monotonic()
+        monotonic = self._workers.connection.clock.monotonic
+        self._meter.began = self._meter.began or monotonic()
         try:
             yield from self._pages()
             if not self._missing and not self._run.failures.concern(self._sheet.name):
@@ -68,8 +63,7 @@ class Extraction:
             self._run.listed[type(self._sheet)] = Listing()
             self._run.failed(self._sheet, "", error)
         finally:
-            seconds = clock.monotonic() - began
-            self._run.summaries.setdefault(self._sheet.name, f"{self._summary}, {seconds:.1f} s")
+            self._meter.ended = monotonic()
 
     def _pages(self) -> Pages:
         sheet = self._sheet
@@ -80,9 +74,11 @@ class Extraction:
         calendar = sheet.calendar(now.date()) if sheet.windows else None
         snapshots = Snapshots(self._state, sheet.counters, now) if sheet.counters else None
         shaping = Shaping(sheet, calendar, snapshots)
-        progress = self._progress(now, calendar, [partition for partition, _ in contexts], complete=complete)
+        listed = [partition for partition, _ in contexts]
+        progress = self._progress(now, calendar, listed, complete=complete)
         failed = False
         found: list[tuple[str, Context]] = []
+        self._meter.readings = progress.count(listed)
         readings = ((unit, self._reading(unit, calendar)) for unit in progress.units(contexts))
         for event in fanout.read(self._workers, readings, attrgetter("partition")):
             if event is None:
@@ -100,7 +96,7 @@ class Extraction:
             elif rows := self._shape(shaping, unit, reading, page):
                 found += self._children_of(rows, unit)
                 yield rows
-                self.emitted += len(rows)
+                self._meter.rows += len(rows)
                 if snapshots:
                     snapshots.keep()
             if page and not reading.error:
@@ -113,13 +109,6 @@ class Extraction:
             Executions(self._state).clear()
         self._run.save()
 
-    @property
-    def _summary(self) -> str:
-        """How much was emitted of what the vendor said there is, and what it took."""
-        of = f" of {self._expected}" if self._expected is not None else ""
-        gone = f", {self._vanished} vanished" if self._vanished else ""
-        return f"{self.emitted}{of} rows, {self._sent.count} requests{gone}"
-
     def _judge(self, unit: Unit, reading: Reading) -> Pages:
         """Find out whether a reading failed, or only its partition is gone."""
         self._missing += reading.vanished
@@ -128,10 +117,12 @@ class Extraction:
 
     def _count(self, unit: Unit, reading: Reading) -> None:
         self._run.failures.asked(self._sheet.name, self._where(unit))
+        meter = self._meter
+        meter.over += 1
         if reading.expected is not None:
-            self._expected = (self._expected or 0) + reading.expected
+            meter.expected = (meter.expected or 0) + reading.expected
         if reading.vanished:
-            self._vanished += 1
+            meter.vanished += 1
             self._sheet.logger.info("%s has vanished since it was listed; nothing to read", self._where(unit))
         if reading.error:
             self._run.failed(self._sheet, self._where(unit), reading.error)
@@ -223,7 +214,7 @@ class Extraction:
             what = f"{type(error).__name__}: {plain(str(error))}"
             raise SheetError(f"{type(sheet).__name__} cannot say what to ask for ({what}); report it") from error
         query = Query(
-            replace(request, path=fill(request.path, unit), sent=self._sent.add),
+            replace(request, path=fill(request.path, unit), sent=self._meter.sent.add),
             sheet.located,
             sheet.identity,
             vanishing=sheet.parent is not None,

@@ -33,6 +33,10 @@ class FullTable:
         for partition, context in contexts:
             yield Unit(partition, context, self._window)
 
+    def count(self, partitions: Collection[str]) -> int:
+        """Return how many units there are for these partitions."""
+        return len(partitions)
+
     def page(self, unit: Unit, page: Page) -> None:
         """All rows of a page were written."""
 
@@ -59,8 +63,14 @@ class Bookmarked(FullTable):
             if not self._bookmarks.was_read(partition):
                 yield from self._units_of(partition, context)
 
+    def count(self, partitions: Collection[str]) -> int:
+        return sum(self._count_of(partition) for partition in partitions if not self._bookmarks.was_read(partition))
+
     def end(self) -> None:
         self._bookmarks.complete()
+
+    def _count_of(self, partition: str) -> int:  # noqa: ARG002 - where it depends on the partition
+        return 1
 
     def _units_of(self, partition: str, context: Context) -> Iterator[Unit]:
         raise NotImplementedError
@@ -166,10 +176,16 @@ class Windowed(Bookmarked):
         if unit.last:
             self._broken.discard(unit.partition)
 
-    def _units_of(self, partition: str, context: Context) -> Iterator[Unit]:
+    def _count_of(self, partition: str) -> int:
+        return len(self._windows_of(partition))
+
+    def _windows_of(self, partition: str) -> list[Window]:
         bookmark = self._bookmarks.start(partition)
-        windows = list(self._calendar.windows(day_of(bookmark) if bookmark else None))
-        if bookmark and not windows:
+        return list(self._calendar.windows(day_of(bookmark) if bookmark else None))
+
+    def _units_of(self, partition: str, context: Context) -> Iterator[Unit]:
+        windows = self._windows_of(partition)
+        if not windows and self._bookmarks.start(partition):
             self._bookmarks.finish(partition, None)
         for window in windows:
             yield Unit(partition, context, window, last=window is windows[-1])

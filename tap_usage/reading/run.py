@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tap_usage.reading.failures import Failures
+from tap_usage.reading.meter import Meter
 from tap_usage.reading.sheet import Context, Sheet
 from tap_usage.rest.errors import ReadError
 
@@ -46,7 +47,7 @@ class Run:
         listed: what parents list.
         whole: what was read to its end, and nothing that was listed was missing.
         listed_again: what was asked to find out whether a parent still is there.
-        summaries: a line for each stream.
+        meters: how far each stream is, by name.
     """
 
     state: dict[str, Any] = field(default_factory=dict)
@@ -56,7 +57,7 @@ class Run:
     listed: dict[type[Sheet], Listing] = field(default_factory=dict)
     whole: set[type[Sheet]] = field(default_factory=set)
     listed_again: dict[type[Sheet], Run] = field(default_factory=dict)
-    summaries: dict[str, str] = field(default_factory=dict)
+    meters: dict[str, Meter] = field(default_factory=dict)
 
     def state_of(self, stream: str, *, fresh: bool = False) -> dict[str, Any]:
         """Return the part of the state that belongs to a stream; `fresh`: what was there is forgotten."""
