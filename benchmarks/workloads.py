@@ -135,6 +135,7 @@ def many(bench: Bench) -> Outcome:
         Bar("bytes of the last STATE line", found["last_state_bytes"], 110_000),
     ]
     remarks = (
+        f"The tap takes {ours.seconds / results['floor'].seconds:.1f} times the floor's seconds.",
         f"Compared with {fewer} promotions x {usages:,} usages in pages of 10: as many rows, pages as large.",
         f"RECORD lines: {found['record_bytes']:,} bytes; {found['states']:,} STATE lines: {found['state_bytes']:,}.",
     )
