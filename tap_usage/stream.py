@@ -77,6 +77,7 @@ class UsageStream(Stream):
         if type(self.sheet) not in self._run.listed:
             self.logger.debug("Listed for the streams that depend on it")
             extraction = Extraction(self.sheet, self._run, self._workers, {})
+            self._run.meters[self.name].listed = True
             for rows in extraction.pages():
                 yield bool(rows)
 

@@ -18,7 +18,7 @@ from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.mapper import RemoveRecordTransform
 from singer_sdk.singerlib import Catalog
 
-from tap_usage import cautions, inputs, logs, maps, schema, settings
+from tap_usage import cautions, inputs, logs, maps, schema, settings, summary
 from tap_usage.command import CommandLine, IncompleteError
 from tap_usage.output import BufferedWriter, OutputLost, StateWriter
 from tap_usage.reading.run import Run
@@ -150,8 +150,10 @@ class TapUsage(CommandLine):
             SystemExit: when the run was ended by a signal.
         """
         lost: OutputLost | None = None
+        over = False
         try:
             self._extract(test=test)
+            over = True
         except OutputLost as error:
             lost = error
             with contextlib.suppress(Stopped):  # perhaps the target died of a signal that comes here too
@@ -159,7 +161,7 @@ class TapUsage(CommandLine):
         finally:
             for workers in self._workers:
                 workers.close(1.0 if lost is None and self.clock.stopping is None else 0.0)
-        self._sum_up()
+            self._sum_up(lost, over=over)
         for line in self.this_run.failures.lines:
             self.logger.error("%s", line)
         if self.clock.stopping is not None:
@@ -244,10 +246,14 @@ class TapUsage(CommandLine):
                 why,
             )
 
-    def _sum_up(self) -> None:
-        meters = self.this_run.meters
-        for name in [name for name in self.streams if name in meters]:
-            self.streams[name].logger.info(meters[name].summary)
+    def _sum_up(self, lost: OutputLost | None, *, over: bool) -> None:
+        ended_by, code = None, 0 if over and not self.this_run.failures else 1
+        if lost:
+            ended_by = "lost output"
+        if self.clock.stopping is not None and (over or lost):
+            number = self.clock.stopping or signal.SIGTERM
+            ended_by, code = signal.Signals(number).name, 128 + number
+        summary.tell(summary.of(self.this_run, self.streams), code, ended_by, self.logger)
 
     # State
 

@@ -57,7 +57,7 @@ class Extraction:
         self._meter.began = self._meter.began or monotonic()
         try:
             yield from self._pages()
-            if not self._missing and not self._run.failures.concern(self._sheet.name):
+            if not self._missing and not self._run.failures.count(self._sheet.name):
                 self._run.whole.add(type(self._sheet))
         except Exception as error:  # noqa: BLE001 - one stream must not end the others
             self._run.listed[type(self._sheet)] = Listing()
@@ -79,6 +79,8 @@ class Extraction:
         failed = False
         found: list[tuple[str, Context]] = []
         self._meter.readings = progress.count(listed)
+        dated = bool(sheet.windows and sheet.windows.field)
+        self._meter.final = 0 if dated else None
         readings = ((unit, self._reading(unit, calendar)) for unit in progress.units(contexts))
         for event in fanout.read(self._workers, readings, attrgetter("partition")):
             if event is None:
@@ -95,8 +97,9 @@ class Extraction:
                 self._count(unit, reading)
             elif rows := self._shape(shaping, unit, reading, page):
                 found += self._children_of(rows, unit)
+                final = sum(row["is_final"] for row in rows) if dated else 0  # whoever writes rows may change them
                 yield rows
-                self._meter.rows += len(rows)
+                self._meter.wrote(len(rows), final)
                 if snapshots:
                     snapshots.keep()
             if page and not reading.error:
@@ -250,6 +253,7 @@ class Extraction:
         identity = [*sheet.parent.children][-1] if sheet.parent else None
         query = " ".join(_words(config[setting]) for setting in sheet.query)
         bookmarks = Bookmarks(self._state, sheet.replication_key, identity, query)
+        self._run.before[sheet.name] = bookmarks.before
         if calendar:
             date_time = sheet.schema["properties"][sheet.replication_key].get("format") == "date-time"
             first = self._workers.connection.first

@@ -50,9 +50,9 @@ class Failures:
         """Return whether anything failed."""
         return bool(self._causes)
 
-    def concern(self, stream: str) -> bool:
-        """Return whether something of a stream failed."""
-        return any(cause.subject.stream == stream for cause in self._causes.values())
+    def count(self, stream: str) -> int:
+        """Return how many partitions or windows of a stream failed; what is the whole stream's counts as one."""
+        return sum(len(cause.places) or 1 for cause in self._causes.values() if cause.subject.stream == stream)
 
     def asked(self, stream: str, place: str) -> None:
         """A partition or window of a stream was asked for, with whatever result."""

@@ -17,7 +17,9 @@ class Meter:
         over: those that were read, or failed.
         rows: that were written.
         expected: rows that the vendor says there are in what was read, None if it does not say.
+        final: rows that the vendor will not change any more, None where rows do not say so.
         vanished: partitions that were listed and are gone.
+        listed: it was only asked for what other streams depend on, its rows are not written.
         sent: requests.
     """
 
@@ -27,13 +29,18 @@ class Meter:
     over: int = 0
     rows: int = 0
     expected: int | None = None
+    final: int | None = None
     vanished: int = 0
+    listed: bool = False
     sent: Sent = field(default_factory=Sent)
 
     @property
-    def summary(self) -> str:
-        """How much was written of what the vendor said there is, and what it took."""
-        of = f" of {self.expected}" if self.expected is not None else ""
-        gone = f", {self.vanished} vanished" if self.vanished else ""
-        seconds = (self.ended or 0.0) - (self.began or 0.0)
-        return f"{self.rows}{of} rows, {self.sent.count} requests{gone}, {seconds:.1f} s"
+    def seconds(self) -> float:
+        """How long it took; 0 as long as it goes on."""
+        return 0.0 if self.began is None or self.ended is None else self.ended - self.began
+
+    def wrote(self, rows: int, final: int) -> None:
+        """Rows were written; so many of them are final."""
+        self.rows += rows
+        if self.final is not None:
+            self.final += final

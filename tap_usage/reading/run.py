@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from tap_usage.reading.failures import Failures
 from tap_usage.reading.meter import Meter
 from tap_usage.reading.sheet import Context, Sheet
+from tap_usage.reading.state import VALUE
 from tap_usage.rest.errors import ReadError
 
 
@@ -48,6 +49,7 @@ class Run:
         whole: what was read to its end, and nothing that was listed was missing.
         listed_again: what was asked to find out whether a parent still is there.
         meters: how far each stream is, by name.
+        before: the bookmarks that the given state has, by stream, where they could be read.
     """
 
     state: dict[str, Any] = field(default_factory=dict)
@@ -58,6 +60,7 @@ class Run:
     whole: set[type[Sheet]] = field(default_factory=set)
     listed_again: dict[type[Sheet], Run] = field(default_factory=dict)
     meters: dict[str, Meter] = field(default_factory=dict)
+    before: dict[str, str | None] = field(default_factory=dict)
 
     def state_of(self, stream: str, *, fresh: bool = False) -> dict[str, Any]:
         """Return the part of the state that belongs to a stream; `fresh`: what was there is forgotten."""
@@ -65,6 +68,12 @@ class Run:
         if fresh:
             bookmarks.pop(stream, None)
         return bookmarks.setdefault(stream, {})
+
+    def bookmark(self, stream: str) -> tuple[str | None, str | None]:
+        """Return the bookmark that a stream had in the given state, and the one that STATE lines speak of now."""
+        if stream not in self.before:
+            return None, None
+        return self.before[stream], self.told.get("bookmarks", {}).get(stream, {}).get(VALUE)
 
     def commit(self, stream: str) -> None:
         """Take note that all rows of a stream that its bookmark speaks of were written."""

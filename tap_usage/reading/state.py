@@ -107,6 +107,12 @@ class Bookmarks:
         self._names = {"replication_key": replication_key} | ({"query": query} if query else {})
 
     @property
+    def before(self) -> str | None:
+        """The value as the given state has it; None if it has none, or one of another query."""
+        value: str | None = self._told[VALUE]
+        return value
+
+    @property
     def interrupted(self) -> datetime | None:
         """When the pass began that was interrupted, as the given state has it; None after one that came to its end."""
         began = self._told["pass"]["began"]
