@@ -88,6 +88,21 @@ def test_a_second_run_tells_from_where_to_where_its_bookmarks_moved(
     assert line_of(log, CLIENTS).endswith(moved)
 
 
+def test_a_bookmark_whose_rows_were_lost_with_their_file_has_not_moved(
+    sandbox: Sandbox, log: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    files = {"encoding": {"format": "jsonl", "compression": "none"}, "storage": {"root": tmp_path.as_uri()}}
+    done = run(
+        sandbox.config,
+        select=["demandbase_api_usage"],
+        batch_config=files,
+        stream_maps={"demandbase_api_usage": {"added": "int(api)"}},
+    )
+    stream = told(log.text)["streams"]["demandbase_api_usage"]
+    assert (done.code, stream["failures"], stream["bookmark_to"]) == (1, 1, None)
+    assert not done.state.get("bookmarks", {}).get("demandbase_api_usage", {}).get("replication_key_value")
+
+
 def test_what_failed_is_counted_and_its_lines_come_last(sandbox: Sandbox, log: pytest.LogCaptureFixture) -> None:
     sandbox.fault("elasticpath.usages", "forbidden", times=3)
     sandbox.fault("demandbase.usage", "credits_doubled", times=None)
