@@ -66,8 +66,12 @@ class CommandLine(Tap):
 
     message_writer: BufferedWriter
 
-    def run(self, *, test: bool = False) -> None:
-        """Extract; with `test` one row of each stream."""
+    def run(self) -> None:
+        """Extract."""
+        raise NotImplementedError
+
+    def look(self) -> bool:
+        """Look at each stream once; return whether nothing failed."""
         raise NotImplementedError
 
     @classmethod
@@ -105,7 +109,11 @@ class CommandLine(Tap):
 
     @classmethod
     def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:  # noqa: ARG003
-        """Read one row of each stream (`--test`), or write the schemas (`--test=schema`)."""
+        """Look at each stream once (`--test`), or write the schemas (`--test=schema`).
+
+        Raises:
+            IncompleteError: when a stream cannot be read.
+        """
         if value == CliTestOptionValue.Disabled.value:
             return
         config: _ConfigInput = ctx.params["config"]
@@ -113,8 +121,8 @@ class CommandLine(Tap):
         if value == CliTestOptionValue.Schema.value:
             tap.write_schemas()
             tap.message_writer.flush()
-        else:
-            tap.run(test=True)
+        elif not tap.look():
+            raise IncompleteError
         ctx.exit()
 
     @classmethod
@@ -122,6 +130,8 @@ class CommandLine(Tap):
         """Return the command line."""
         command = super().get_singer_command()
         for option in command.params:
+            if isinstance(option, click.Option) and option.name == "test":
+                option.help = "Tell which streams can be read; with --test=schema write the schemas only."
             if isinstance(option.type, click.File):
                 option.type = click.File(encoding=inputs.ENCODING)
         return Command(

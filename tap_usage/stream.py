@@ -39,7 +39,7 @@ class UsageStream(Stream):
         self.replication_key = sheet.replication_key or None
         self.sheet = sheet
         self._run = run
-        self._workers = workers
+        self.workers = workers
         self._files = self.get_batch_config(self.config)
         self._rows: list[Row] = []
 
@@ -53,7 +53,7 @@ class UsageStream(Stream):
         if self.replication_method == "FULL_TABLE" and self.emit_activate_version_messages:
             self._stream_version = self._initialized_at // 1000
         state = self._run.state_of(self.name, fresh=self._is_fresh)
-        pages = Extraction(self.sheet, self._run, self._workers, state).pages()
+        pages = Extraction(self.sheet, self._run, self.workers, state).pages()
         try:
             with self.get_record_counter() as counter, self.get_sync_timer():
                 for rows in pages:
@@ -76,7 +76,7 @@ class UsageStream(Stream):
         """Read the rows for the sake of the streams that depend on them; yields whether it did something."""
         if type(self.sheet) not in self._run.listed:
             self.logger.debug("Listed for the streams that depend on it")
-            extraction = Extraction(self.sheet, self._run, self._workers, {})
+            extraction = Extraction(self.sheet, self._run, self.workers, {})
             self._run.meters[self.name].listed = True
             for rows in extraction.pages():
                 yield bool(rows)

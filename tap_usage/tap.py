@@ -12,6 +12,7 @@ from importlib.metadata import version
 from types import FrameType
 from typing import Any, ClassVar, cast
 
+import click
 from singer_sdk import Stream, Tap
 from singer_sdk.exceptions import ConfigValidationError, StreamMapConfigError
 from singer_sdk.helpers._classproperty import classproperty
@@ -21,6 +22,7 @@ from singer_sdk.singerlib import Catalog
 from tap_usage import cautions, inputs, logs, maps, schema, settings, summary
 from tap_usage.command import CommandLine, IncompleteError
 from tap_usage.output import BufferedWriter, OutputLost, StateWriter
+from tap_usage.reading.look import Look, lines
 from tap_usage.reading.run import Run
 from tap_usage.rest.clock import Clock, Stopped
 from tap_usage.rest.connection import Connection
@@ -141,7 +143,29 @@ class TapUsage(CommandLine):
         self.message_writer.flush()
         return text
 
-    def run(self, *, test: bool = False) -> None:
+    def look(self) -> bool:
+        """Look at each stream once, and tell on standard error which can be read, a line for each.
+
+        Returns:
+            Whether nothing failed.
+
+        Raises:
+            SystemExit: when it was ended by a signal.
+        """
+        look = Look((stream.sheet, stream.workers) for stream in self.streams.values())
+        try:
+            with contextlib.suppress(Stopped):
+                self.loop.run(look.tasks())
+        finally:
+            self._close(1.0)
+        findings = look.findings
+        for line in lines(findings):
+            click.echo(line, err=True)
+        if self.clock.stopping is not None:
+            sys.exit(128 + (self.clock.stopping or signal.SIGTERM))
+        return all(finding.readable is not False for finding in findings)
+
+    def run(self) -> None:
         """Extract; the last lines of the log sum up each stream and name what failed.
 
         Raises:
@@ -152,15 +176,14 @@ class TapUsage(CommandLine):
         lost: OutputLost | None = None
         over = False
         try:
-            self._extract(test=test)
+            self._extract()
             over = True
         except OutputLost as error:
             lost = error
             with contextlib.suppress(Stopped):  # perhaps the target died of a signal that comes here too
                 self.clock.wait(SECONDS_IN_WHICH_A_SIGNAL_ENDS_THE_TARGET_TOO)
         finally:
-            for workers in self._workers:
-                workers.close(1.0 if lost is None and self.clock.stopping is None else 0.0)
+            self._close(1.0 if lost is None and self.clock.stopping is None else 0.0)
             self._sum_up(lost, over=over)
         for line in self.this_run.failures.lines:
             self.logger.error("%s", line)
@@ -172,15 +195,15 @@ class TapUsage(CommandLine):
         if self.this_run.failures:
             raise IncompleteError
 
-    def _extract(self, *, test: bool) -> None:
+    def _close(self, seconds: float) -> None:
+        for workers in self._workers:
+            workers.close(seconds)
+
+    def _extract(self) -> None:
         self.message_writer.flush()  # an output that is closed is told before anything is asked for
-        if not test:
-            self._caution()
+        self._caution()
         with contextlib.suppress(Stopped):
-            if test:
-                self.run_connection_test()
-            else:
-                self.sync_all()
+            self.sync_all()
         self.this_run.save(last=True)
 
     def sync_all(self) -> None:  # type: ignore[misc]

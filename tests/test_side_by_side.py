@@ -147,11 +147,9 @@ def stop_at(tap: ImpatientTap, turns: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["rows", "files"])
-def test_the_state_of_a_test_of_the_connection_speaks_of_what_it_wrote(
-    sandbox: Sandbox, tmp_path: Path, kind: str
-) -> None:
+def test_the_state_of_a_dry_run_speaks_of_what_it_wrote(sandbox: Sandbox, tmp_path: Path, kind: str) -> None:
     lines = KeptLines()
-    ImpatientTap(config=sandbox.config | files_or_rows(kind, tmp_path), message_writer=lines).run(test=True)
+    ImpatientTap(config=sandbox.config | files_or_rows(kind, tmp_path), message_writer=lines).run_sync_dry_run()
     lines.flush()
     held: dict[str, dict[tuple[Any, ...], Row]] = {}
     upsert(held, [*unpacked(lines.lines)])

@@ -150,23 +150,6 @@ def test_what_failed_is_named_in_the_last_lines_and_the_rest_was_read(
     assert rows == {stream: len(TRUTH[stream](sandbox)) for stream in whole}
 
 
-def test_test_reads_a_row_of_each_stream_and_ends(sandbox: Sandbox, config: str, tmp_path: Path) -> None:
-    done = tap("--config", config, "--test", cwd=tmp_path)
-    assert done.returncode == 0
-    assert "Traceback" not in done.stderr
-    rows = Counter(message["stream"] for message in messages(done.stdout) if message["type"] == "RECORD")
-    assert rows == dict.fromkeys(STREAMS, 1)
-    assert not [seen for seen in sandbox.requests if seen.status >= 400]
-
-
-def test_test_fails_where_a_run_would(sandbox: Sandbox, config: str, tmp_path: Path) -> None:
-    sandbox.fault("demandbase.usage", "method_not_allowed", times=None)
-    done = tap("--config", config, "--test", cwd=tmp_path)
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert "demandbase: demandbase_credits: HTTP 405" in done.stderr.splitlines()[-1]
-
-
 def test_test_schema_writes_the_schemas_without_a_request(sandbox: Sandbox, config: str, tmp_path: Path) -> None:
     done = tap("--config", config, "--test=schema", cwd=tmp_path)
     assert done.returncode == 0
@@ -206,7 +189,7 @@ FULL = Path("/dev/full")
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="this system has no full device")
-@pytest.mark.parametrize("arguments", [(), ("--discover",), ("--about",), ("--version",), ("--test",)])
+@pytest.mark.parametrize("arguments", [(), ("--discover",), ("--about",), ("--version",)])
 def test_an_output_that_takes_nothing_is_one_line_and_code_1(
     config: str, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:

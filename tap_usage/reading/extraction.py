@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from operator import attrgetter
 from typing import Any
 from urllib.parse import quote
@@ -24,6 +24,11 @@ from tap_usage.rest.pages.polling import fingerprint
 from tap_usage.rest.pages.query import Page, Query, Reading, Row, Submitted
 from tap_usage.rest.workers import Workers
 from tap_usage.times import instant
+
+
+class UnlistedError(ReadError):
+    """The parent of a stream could not be listed, or not completely."""
+
 
 Pages = Generator[list[Row], None, None]
 """Rows, page by page; nothing in one means that there is none before the loop has turned."""
@@ -71,7 +76,7 @@ class Extraction:
             yield []
         contexts, complete = yield from self._partitions()
         now = self._workers.connection.first()  # told by the parent's list, if not by a login
-        calendar = sheet.calendar(now.date()) if sheet.windows else None
+        calendar = self._calendar(now.date()) if sheet.windows else None
         snapshots = Snapshots(self._state, sheet.counters, now) if sheet.counters else None
         shaping = Shaping(sheet, calendar, snapshots)
         listed = [partition for partition, _ in contexts]
@@ -82,7 +87,7 @@ class Extraction:
         dated = bool(sheet.windows and sheet.windows.field)
         self._meter.final = 0 if dated else None
         readings = ((unit, self._reading(unit, calendar)) for unit in progress.units(contexts))
-        for event in fanout.read(self._workers, readings, attrgetter("partition")):
+        for event in self._events(readings):
             if event is None:
                 self._run.save()
                 yield []
@@ -111,6 +116,12 @@ class Extraction:
         if self._sheet.results and not failed:
             Executions(self._state).clear()
         self._run.save()
+
+    def _calendar(self, today: date) -> Calendar:
+        return self._sheet.calendar(today)
+
+    def _events(self, readings: Iterable[tuple[Unit, Reading]]) -> Iterator[fanout.Event[Unit] | None]:
+        return fanout.read(self._workers, readings, attrgetter("partition"))
 
     def _judge(self, unit: Unit, reading: Reading) -> Pages:
         """Find out whether a reading failed, or only its partition is gone."""
@@ -160,7 +171,7 @@ class Extraction:
         if not listing.complete:
             self._workers.connection.check()  # what has gone wrong for the vendor is the failure of all its streams
             what = f"{parent.name} could not be listed completely, see there"
-            self._run.failed(self._sheet, "", ReadError(what))
+            self._run.failed(self._sheet, "", UnlistedError(what))
         return listing.contexts, listing.complete
 
     def _children_of(self, rows: list[Row], unit: Unit) -> list[tuple[str, Context]]:

@@ -60,7 +60,7 @@ class Failures:
 
     def add(self, subject: Subject, place: str, error: Exception) -> str:
         """Note a failure and return its text; `place` is "" when it is the whole stream's."""
-        text = _text(error, subject.permission)
+        text = text_of(error, subject.permission)
         kind = _kind(error)
         request = error.where if isinstance(error, RequestError) else ""
         cause = self._causes.setdefault((subject, kind), _Cause(subject, (kind, request), text))
@@ -90,7 +90,8 @@ class Failures:
         return f"{len(cause.places):,}{of} {cause.subject.units} ({named})"
 
 
-def _text(error: Exception, permission: str) -> str:
+def text_of(error: Exception, permission: str = "") -> str:
+    """Return an error as a line for a person; `permission` is what the credentials must be allowed to."""
     if not isinstance(error, ReadError):
         return f"unexpected {type(error).__name__}, please report it (LOGLEVEL=DEBUG shows where)"
     lacks = isinstance(error, RequestError) and error.status == FORBIDDEN and permission

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from urllib.parse import quote_plus, urlencode, urljoin, urlsplit
 
@@ -13,7 +13,7 @@ from urllib3.util import parse_url
 
 from tap_usage.rest.clock import Clock
 from tap_usage.rest.errors import LONGEST_WAIT_SECONDS, LinkRefusedError, Verdict, plain, waits
-from tap_usage.rest.host import Host
+from tap_usage.rest.host import Host, Standing
 from tap_usage.rest.login import Fixed, Headers, Login, Refusals
 from tap_usage.rest.patience import Patience
 from tap_usage.rest.request import Answer, Check, Request, Wire
@@ -24,6 +24,7 @@ __all__ = ["Answer", "Connection", "Request"]
 
 BLIND_REPEATS = 1
 ODD_TRIES = 4
+SOON_SECONDS = 5.0
 
 # Names and most values are the same in each request.
 _quoted = lru_cache(maxsize=1024)(quote_plus)
@@ -79,6 +80,11 @@ class Connection:
         """Close idle connections."""
         self._sender.close()
 
+    def hasten(self) -> None:
+        """Have whatever is not there soon fail: nothing that failed is sent again, and no long pause is waited for."""
+        self._patience.max_tries = 1
+        self._sender.throttle.longest = SOON_SECONDS
+
     def started(self) -> datetime:
         """Return the vendor's clock at its first successful answer: what a bookmark may not pass.
 
@@ -105,6 +111,16 @@ class Connection:
     def now(self) -> datetime:
         """Return the vendor's clock: it goes on from its last successful answer."""
         return self._sender.time.now()
+
+    @property
+    def clock_difference(self) -> timedelta | None:
+        """How far the vendor's clock is ahead of that of this machine; None as long as no answer told it."""
+        return self._sender.time.difference
+
+    @property
+    def standing(self) -> Standing | None:
+        """What the vendor last said of its rate limit, if it says anything."""
+        return self._sender.standing
 
     def resolve(self, path: str) -> str:
         """Return the absolute URL of a path or link.

@@ -28,6 +28,15 @@ class Budget:
     reset: str
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a vendor last said of its rate limit; `reset` is in seconds."""
+
+    used: int
+    allowed: int
+    reset: float
+
+
 @dataclass(frozen=True)
 class Host:
     """The data sheet of a connection.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from urllib3.exceptions import ConnectTimeoutError, ProxyError, SSLError
 
 AGAIN_ADVICE = "check the network and the vendor's status, then run again"
+NAME_ADVICE = "check the region, the URL settings and the network"
 TLS_ADVICE = "the certificate could not be verified: check the URL, the proxy and REQUESTS_CA_BUNDLE"
 PROXY_ADVICE = "check the proxy in https_proxy, http_proxy or all_proxy, and no_proxy"
 NO_CONNECTION = ("host name not found", "connection refused", "no connection in time")
@@ -56,8 +57,10 @@ def explain(error: Exception, *, answered: bool) -> Problem:
         )
     if isinstance(error, TLS_ERRORS) and not answered and "EOF" not in repr(error):
         return Problem("TLS failure", TLS_ADVICE, final=True, unsent=True)
-    text = f"answer broke off ({_kind_of(error)})" if answered else _kind_of(error)
-    return Problem(text, unsent=isinstance(error, ConnectTimeoutError))  # refused connections are among them
+    kind = _kind_of(error)
+    text = f"answer broke off ({kind})" if answered else kind
+    advice = NAME_ADVICE if kind == NO_CONNECTION[0] else AGAIN_ADVICE
+    return Problem(text, advice, unsent=isinstance(error, ConnectTimeoutError))  # refused connections are among them
 
 
 def _kind_of(error: Exception) -> str:

@@ -19,12 +19,15 @@ class Patience:
 
     Args:
         clock: for the seconds.
+
+    Attributes:
         max_tries: tries of one request.
+        answered: the vendor has answered in this run, whatever it said.
     """
 
     def __init__(self, clock: Clock, max_tries: int) -> None:
         self._clock = clock
-        self._max_tries = max_tries
+        self.max_tries = max_tries
         self._failing_since: float | None = None
         self._down = False
         self._unreached: RequestError | None = None
@@ -52,13 +55,13 @@ class Patience:
         """
         now = self._clock.monotonic()
         if unsent and not self.answered:
-            enough = failure.tries >= min(UNREACHED_TRIES, self._max_tries) or now - began >= UNREACHED_SECONDS
+            enough = failure.tries >= min(UNREACHED_TRIES, self.max_tries) or now - began >= UNREACHED_SECONDS
             self._unreached = failure if enough else None
             return enough
         since = self._failing_since
         if since is None:
             since = self._failing_since = now
-        if failure.tries < self._max_tries and not self._down and not last:
+        if failure.tries < self.max_tries and not self._down and not last:
             return False
         self._down |= now - since >= OUTAGE_SECONDS
         return True

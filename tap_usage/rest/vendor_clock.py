@@ -46,6 +46,11 @@ class VendorClock:
         date, at = self._latest
         return date + timedelta(seconds=self._clock.monotonic() - at)
 
+    @property
+    def difference(self) -> timedelta | None:
+        """How far it is ahead of that of this machine; None as long as no answer told it."""
+        return None if self._latest is None else self.now() - self._clock.now()
+
     def check(self) -> None:
         """Raise the `ClockError` that was found, if one was."""
         if self._error:

@@ -23,6 +23,10 @@ class ExecutionError(ReadError):
     """A query failed at the vendor, did not end in time, or answered with a word nobody knows."""
 
 
+class StillRunsError(ExecutionError):
+    """A query did not end in time; it may yet."""
+
+
 @dataclass(frozen=True)
 class Execution(Paging):
     """A query that is submitted, polled and read.
@@ -135,7 +139,7 @@ class _ExecutionReading(Reading):
             self._begin_anew()
             return
         waited = f"{self._spec.timeout:.0f} seconds"
-        self._over(f"the query still runs after {waited}; the next run goes on waiting for it", keep=True)
+        self.end(StillRunsError(f"the query still runs after {waited}; the next run goes on waiting for it"))
 
     def _begin_anew(self) -> None:
         """Give up an execution of an earlier run: whatever is wrong with it, the query can be submitted."""
@@ -163,18 +167,17 @@ class _ExecutionReading(Reading):
             return
         self._query.journal(None)
         if self._resubmits == 0:
-            times = self._spec.resubmits + 1
-            self._over(f"{why}, {times} times; ask for less at once (a smaller window), or tell the vendor")
+            times = f", {self._spec.resubmits + 1} times" if self._spec.resubmits else ""
+            self._over(f"{why}{times}; ask for less at once (a smaller window), or tell the vendor")
             return
         self._resubmits -= 1
         self._ask = self._submit
 
-    def _over(self, why: str, *, keep: bool = False) -> None:
-        if self._resumed and not keep:
+    def _over(self, why: str) -> None:
+        if self._resumed:
             self._begin_anew()
             return
-        if not keep:
-            self._query.journal(None)
+        self._query.journal(None)
         self.end(ExecutionError(why))
 
     def _submitted(self, body: Json) -> str | None:
