@@ -84,6 +84,24 @@ def test_a_missing_permission_is_named_with_its_stream(sandbox: Sandbox, test: T
     assert all(line == "ok" or line.startswith("- ") for name, line in done.lines.items() if name != stream)
 
 
+def test_a_login_that_is_forbidden_is_no_missing_permission(sandbox: Sandbox, test: Test) -> None:
+    sandbox.fault("genesys.token", "forbidden", times=None)
+    (line,) = test().of("genesys")
+    assert line.startswith("403  ")
+    assert "needs" not in line
+    assert "on POST /oauth/token at " in line
+
+
+def test_one_part_of_a_list_that_is_refused_is_told_and_what_is_below_the_others_is_tried(
+    sandbox: Sandbox, test: Test
+) -> None:
+    first = min(each["id"] for each in sandbox.pingone.environments)
+    sandbox.fault("pingone.credential_types", "forbidden", times=None, where={"environment_id": first})
+    done = test()
+    assert done.lines["pingone_credential_types"].startswith("403  needs an administrator role")
+    assert done.lines["pingone_issuance_rule_usage_counts"] == "ok"
+
+
 def test_what_is_below_a_list_that_is_refused_was_not_tried(sandbox: Sandbox, test: Test) -> None:
     sandbox.genesys.denied.add("genesys.clients")
     done = test()
