@@ -22,7 +22,8 @@ from singer_sdk.singerlib import Catalog
 from tap_usage import cautions, inputs, logs, maps, schema, settings, summary
 from tap_usage.command import CommandLine, IncompleteError
 from tap_usage.output import BufferedWriter, OutputLost, StateWriter
-from tap_usage.reading.look import Look, lines
+from tap_usage.reading.finding import lines
+from tap_usage.reading.look import Look
 from tap_usage.reading.run import Run
 from tap_usage.rest.clock import Clock, Stopped
 from tap_usage.rest.connection import Connection
@@ -160,7 +161,7 @@ class TapUsage(CommandLine):
             self._close(1.0)
         findings = look.findings
         for line in lines(findings):
-            click.echo(line, err=True)
+            click.echo(logs.NOT_PRINTABLE.sub(" ", line), err=True)
         if self.clock.stopping is not None:
             sys.exit(128 + (self.clock.stopping or signal.SIGTERM))
         return all(finding.readable is not False for finding in findings)

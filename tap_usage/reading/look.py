@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 
 from tap_usage.reading.extraction import Extraction, UnlistedError
-from tap_usage.reading.failures import FORBIDDEN, text_of
+from tap_usage.reading.finding import Finding, refused, remarks_on
 from tap_usage.reading.run import Run
 from tap_usage.reading.sheet import Context, Sheet, Unit
 from tap_usage.reading.windows import Calendar
 from tap_usage.rest import fanout
 from tap_usage.rest.connection import Connection
-from tap_usage.rest.errors import RequestError
 from tap_usage.rest.loop import Task
 from tap_usage.rest.pages.polling import Execution, StillRunsError
 from tap_usage.rest.pages.query import NOT_FOUND, Ask, Reading, Row
@@ -24,44 +22,6 @@ from tap_usage.rest.workers import Workers
 LISTS_TRIED = 10
 QUERY_SECONDS = 60.0
 POLLS = (1.0, 5.0)
-A_MINUTE = timedelta(minutes=1)
-NEARLY = 0.8
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a look at a stream found.
-
-    Attributes:
-        stream: its name.
-        readable: whether it can be read, None if that could not be tried.
-        status: `ok`, the HTTP status of a refusal, `failed`, or `-`.
-        problem: why it cannot be read, or was not tried; "" if nothing is wrong.
-        permission: what the credentials lack, "" if that is not it.
-        rows: that the vendor says there are in all of it, None if it does not say.
-        remarks: what is no failure but good to know.
-    """
-
-    stream: str
-    readable: bool | None
-    status: str
-    problem: str = ""
-    permission: str = ""
-    rows: int | None = None
-    remarks: tuple[str, ...] = ()
-
-    @property
-    def told(self) -> str:
-        """All of it for a person."""
-        return "; ".join(filter(None, (f"needs {self.permission}" if self.permission else self.problem, *self.remarks)))
-
-
-def lines(findings: Sequence[Finding]) -> Iterator[str]:
-    """Yield a line for each finding, in columns."""
-    name = max((len(finding.stream) for finding in findings), default=0)
-    status = max((len(finding.status) for finding in findings), default=0)
-    for finding in findings:
-        yield f"{finding.stream:{name}}  {finding.status:{status}}  {finding.told}".rstrip()
 
 
 @dataclass
@@ -112,7 +72,7 @@ class Look:
         found = []
         for look in self._looks.values():
             connection = look.workers.connection
-            remarks = () if connection in told else tuple(_remarks(connection))
+            remarks = () if connection in told else tuple(remarks_on(connection))
             told.add(connection)
             found.append(replace(self._finding(look), remarks=remarks))
         return found
@@ -121,7 +81,7 @@ class Look:
         sheet, name = look.sheet, look.sheet.name
         meter, error = self.run.meters[name], self.run.errors.get(name)
         if error and not isinstance(error, UnlistedError | StillRunsError):
-            return _failure(look, error)
+            return refused(look.sheet, look.workers, error)
         if 0 < meter.over == meter.vanished:
             what = f"nothing is there, in {meter.over:,} of {look.known:,} tried"
             return Finding(name, None, str(NOT_FOUND), what)
@@ -247,42 +207,6 @@ def _soon(paging: Execution) -> Execution:
     """Return it with little patience: a look waits for one small query, once."""
     initial, longest = (min(given, most) for given, most in zip((paging.initial, paging.longest), POLLS, strict=True))
     return replace(paging, initial=initial, longest=longest, timeout=min(paging.timeout, QUERY_SECONDS), resubmits=0)
-
-
-def _failure(look: _Pass, error: Exception) -> Finding:
-    sheet = look.sheet
-    text = text_of(error)
-    status = error.status if isinstance(error, RequestError) else None
-    if status is None:
-        return Finding(sheet.name, readable=False, status="failed", problem=text)
-    lacks = status == FORBIDDEN and not _is_login(look.workers)
-    return Finding(
-        sheet.name,
-        readable=False,
-        status=str(status),
-        problem=text.removeprefix(f"HTTP {status} "),
-        permission=sheet.permission if lacks else "",
-    )
-
-
-def _is_login(workers: Workers) -> bool:
-    """Return whether the login failed, and with it all streams."""
-    with suppress(Exception):
-        workers.started()
-        return False
-    return True
-
-
-def _remarks(connection: Connection) -> Iterator[str]:
-    difference, standing = connection.clock_difference, connection.standing
-    if difference is not None and abs(difference) >= A_MINUTE:
-        apart = timedelta(minutes=round(abs(difference) / A_MINUTE))
-        yield f"the vendor's clock is {apart} {'ahead' if difference > timedelta() else 'behind'}"
-    if standing and standing.used >= standing.allowed * NEARLY:
-        yield (
-            f"{standing.used:,} of {standing.allowed:,} requests of the vendor's rate limit are used, "
-            f"it begins anew in {standing.reset:.0f} s"
-        )
 
 
 def _rows_of(parent: type[Sheet]) -> str:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_usage.rest.clock import Stopped
-from tap_usage.rest.throttle import RESTART_SECONDS, RESTART_SPACING_SECONDS, Throttle
+from tap_usage.rest.throttle import RESTART_SECONDS, RESTART_SPACING_SECONDS, PausedError, Throttle
 from tests.rest.virtual import VirtualClock
 
 
@@ -76,6 +76,18 @@ def test_a_pause_lets_nothing_out_before_it_is_over() -> None:
     throttle = Throttle(clock)
     throttle.pause(30)
     assert slots(throttle, clock, 1) == [30]
+
+
+def test_a_pause_that_is_longer_than_is_waited_for_is_told() -> None:
+    clock = VirtualClock()
+    throttle = Throttle(clock)
+    throttle.longest = 5.0
+    throttle.pause(4)
+    throttle.take()
+    throttle.pause(42)
+    with pytest.raises(PausedError, match="it takes no request for 42 s more"):
+        throttle.take()
+    assert clock.waits == [4]
 
 
 def test_after_a_pause_the_workers_start_one_after_the_other_even_without_a_limit() -> None:

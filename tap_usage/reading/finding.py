@@ -1,0 +1,90 @@
+"""What a look at a stream found, and how it is told: a line for each stream, in columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+from tap_usage.reading.failures import FORBIDDEN, text_of
+from tap_usage.reading.sheet import Sheet
+from tap_usage.rest.connection import Connection
+from tap_usage.rest.errors import RequestError
+from tap_usage.rest.workers import Workers
+
+A_MINUTE = timedelta(minutes=1)
+NEARLY = 0.8
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a look at a stream found.
+
+    Attributes:
+        stream: its name.
+        readable: whether it can be read, None if that could not be tried.
+        status: `ok`, the HTTP status of a refusal, `failed`, or `-`.
+        problem: why it cannot be read, or was not tried; "" if nothing is wrong.
+        permission: what the credentials lack, "" if that is not it.
+        rows: that the vendor says there are in all of it, None if it does not say.
+        remarks: what is no failure but good to know.
+    """
+
+    stream: str
+    readable: bool | None
+    status: str
+    problem: str = ""
+    permission: str = ""
+    rows: int | None = None
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> str:
+        """All of it for a person."""
+        return "; ".join(filter(None, (f"needs {self.permission}" if self.permission else self.problem, *self.remarks)))
+
+
+def lines(findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield a line for each finding, in columns."""
+    name = max((len(finding.stream) for finding in findings), default=0)
+    status = max((len(finding.status) for finding in findings), default=0)
+    for finding in findings:
+        yield f"{finding.stream:{name}}  {finding.status:{status}}  {finding.told}".rstrip()
+
+
+def refused(sheet: Sheet, workers: Workers, error: Exception) -> Finding:
+    """Return the finding of a stream that cannot be read."""
+    text = text_of(error)
+    status = error.status if isinstance(error, RequestError) else None
+    if status is None:
+        return Finding(sheet.name, readable=False, status="failed", problem=text)
+    lacks = status == FORBIDDEN and not _is_login(workers)
+    return Finding(
+        sheet.name,
+        readable=False,
+        status=str(status),
+        problem=text.removeprefix(f"HTTP {status} "),
+        permission=sheet.permission if lacks else "",
+    )
+
+
+def _is_login(workers: Workers) -> bool:
+    """Return whether the login failed, and with it all streams."""
+    with suppress(Exception):
+        workers.started()
+        return False
+    return True
+
+
+def remarks_on(connection: Connection) -> Iterator[str]:
+    """Yield what is no failure of a vendor but good to know."""
+    difference, standing = connection.clock_difference, connection.standing
+    if difference is not None and abs(difference) >= A_MINUTE:
+        apart = timedelta(minutes=round(abs(difference) / A_MINUTE))
+        yield f"the vendor's clock is {apart} {'ahead' if difference > timedelta() else 'behind'}"
+    if standing and standing.used >= standing.allowed * NEARLY:
+        yield (
+            f"{standing.used:,} of {standing.allowed:,} requests of the vendor's rate limit are used, "
+            f"it begins anew in {standing.reset:.0f} s"
+        )
