@@ -31,6 +31,7 @@ from tap_usage.rest.errors import plain
 from tap_usage.rest.loop import Loop, Task
 from tap_usage.rest.workers import Workers
 from tap_usage.stream import UsageStream
+from tap_usage.telling import Standing, tell
 from tap_usage.vendors import VENDORS
 from tap_usage.vendors.vendor import Vendor
 
@@ -237,7 +238,9 @@ class TapUsage(CommandLine):
             self._task(stream, most, read=type(stream.sheet) in read, listed=type(stream.sheet) in listed)
             for stream in self.streams.values()
         ]
-        self.loop.run(tasks)
+        sheets = [stream.sheet for stream in self.streams.values()]
+        connections = [workers.connection for workers in self._workers]
+        self.loop.run(tasks, beside=[tell(Standing(sheets, run.meters, connections, self.clock))])
 
     def _task(self, stream: UsageStream, most: int | None, *, read: bool, listed: bool) -> Task:
         """Read a stream; what others depend on is listed in any case."""

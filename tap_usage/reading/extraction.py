@@ -69,6 +69,7 @@ class Extraction:
             self._run.failed(self._sheet, "", error)
         finally:
             self._meter.ended = monotonic()
+            self._meter.open.clear()
 
     def _pages(self) -> Pages:
         sheet = self._sheet
@@ -133,6 +134,7 @@ class Extraction:
         self._run.failures.asked(self._sheet.name, self._where(unit))
         meter = self._meter
         meter.over += 1
+        meter.open.discard(reading)
         if reading.expected is not None:
             meter.expected = (meter.expected or 0) + reading.expected
         if reading.vanished:
@@ -236,7 +238,9 @@ class Extraction:
             end=sheet.end,
             results=fill(sheet.results, unit),
         )
-        return sheet.paging.read(self._execution(query, unit, calendar) if sheet.results else query)
+        reading = sheet.paging.read(self._execution(query, unit, calendar) if sheet.results else query)
+        self._meter.open.add(reading)
+        return reading
 
     def _execution(self, query: Query, unit: Unit, calendar: Calendar | None) -> Query:
         """Return the query with what is known of its execution, and who is to know more."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tap_usage.rest.pages.query import Reading
 from tap_usage.rest.workers import Sent
 
 
@@ -21,6 +22,7 @@ class Meter:
         vanished: partitions that were listed and are gone.
         listed: it was only asked for what other streams depend on, its rows are not written.
         sent: requests.
+        open: readings that were begun and are not over.
     """
 
     began: float | None = None
@@ -33,6 +35,15 @@ class Meter:
     vanished: int = 0
     listed: bool = False
     sent: Sent = field(default_factory=Sent)
+    open: set[Reading] = field(default_factory=set)
+
+    @property
+    def total(self) -> int | None:
+        """Rows there are in all readings, None as long as one was not begun or the vendor has not said it."""
+        if self.readings is None or self.over + len(self.open) < self.readings or (self.over and self.expected is None):
+            return None
+        told = [reading.expected for reading in self.open]
+        return None if None in told else (self.expected or 0) + sum(filter(None, told))
 
     @property
     def seconds(self) -> float:

@@ -18,6 +18,7 @@ from tap_usage.rest.login import Fixed, Headers, Login, Refusals
 from tap_usage.rest.patience import Patience
 from tap_usage.rest.request import Answer, Check, Request, Wire
 from tap_usage.rest.sender import Sender
+from tap_usage.rest.throttle import Waiting
 from tap_usage.rest.transport import Transport, origin_of
 
 __all__ = ["Answer", "Connection", "Request"]
@@ -67,6 +68,7 @@ class Connection:
         self._root = f"{base.scheme}://{base.netloc}"
         self._prefix = base.path.rstrip("/")
         self._patience = Patience(clock, max_tries)
+        self._trying_again: Waiting | None = None
         self._sender = Sender(
             host,
             clock,
@@ -107,6 +109,13 @@ class Connection:
     def allowed(self) -> int:
         """How many requests may be in flight: one, until the vendor has taken what they carry."""
         return self.max_concurrency if self._login.proven else 1
+
+    @property
+    def waiting(self) -> Waiting | None:
+        """Why requests wait at this moment: all of them pause, or none has succeeded since one failed."""
+        now = self.clock.monotonic()
+        reasons = (self._sender.throttle.waiting, self._trying_again)
+        return next((reason for reason in reasons if reason and reason.until > now), None)
 
     def now(self) -> datetime:
         """Return the vendor's clock: it goes on from its last successful answer."""
@@ -155,6 +164,7 @@ class Connection:
         if request.params:
             url += ("&" if "?" in url else "?") + urlencode(request.params, quote_via=_quoted)
         answer = self._send(self._wire(request, url.removeprefix(self._root)), request, self._login)
+        self._trying_again = None
         self._patience.proved(up=True)  # which a login that works does not prove
         return answer
 
@@ -205,7 +215,7 @@ class Connection:
             seconds = max(wanted or pause, rule.at_least_seconds)
             pauses = rule.pause or wanted is not None
             if pauses:
-                self._sender.throttle.pause(seconds)
+                self._sender.throttle.pause(seconds, failure.briefly)
             blind += outcome.lost and not request.repeatable
             odd += outcome.odd
             last = blind > BLIND_REPEATS or odd >= ODD_TRIES
@@ -213,5 +223,6 @@ class Connection:
                 raise failure
             logger.warning("%s: %s; next try in %.1f s", self.host.name, failure.happened, seconds)
             if not pauses:
+                self._trying_again = Waiting(failure.briefly, self.clock.monotonic() + seconds)
                 self.clock.wait(seconds)
         raise AssertionError  # pragma: no cover - waits() never ends

@@ -166,6 +166,11 @@ class RequestError(ReadError):
     at: str = ""
 
     @property
+    def briefly(self) -> str:
+        """The status, or what happened where there is none."""
+        return f"HTTP {self.status}" if self.status else self.problem
+
+    @property
     def happened(self) -> str:
         """What happened, without the advice."""
         what = " ".join(

@@ -21,11 +21,12 @@ class ErrorFields:
 
 @dataclass(frozen=True)
 class Budget:
-    """Response headers that tell how much of a rate limit is used up; `reset` is in seconds."""
+    """Response headers that tell how much of a rate limit is used up; `reset` is in seconds, `per` what it is for."""
 
     used: str
     allowed: str
     reset: str
+    per: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,14 +42,18 @@ class Loop:
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
 
-    def run(self, tasks: Iterable[Task]) -> None:
+    def run(self, tasks: Iterable[Task], beside: Iterable[Task] = ()) -> None:
         """Step tasks in turn until all are over.
+
+        Args:
+            tasks: what is to be done.
+            beside: stepped after each round, at least once a second; closed at the end. Nothing waits for them.
 
         Raises:
             Stopped: when the run is being ended.
             StuckError: when they never would be over.
         """
-        tasks = list(tasks)
+        tasks, beside = list(tasks), list(beside)
         idle = 0
         try:
             while tasks:
@@ -60,13 +64,15 @@ class Loop:
                     if did is None:
                         tasks.remove(task)
                     busy |= did is not False
+                for task in beside:
+                    next(task, None)
                 idle = 0 if busy or self.awaited or self._due else idle + 1
                 if idle > MOST_IDLE_TICKS:
                     raise StuckError("streams wait for each other: a defect of the tap, report it")
                 if not busy:
                     self.wait()
         finally:
-            for task in tasks:
+            for task in (*beside, *tasks):
                 task.close()
 
     def put(self, delivery: Callable[[], None]) -> None:

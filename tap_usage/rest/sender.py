@@ -188,4 +188,6 @@ class Sender:
             except (KeyError, ValueError):
                 return
             if used >= allowed and response.status in SUCCESS:
-                self.throttle.pause(min(self.standing.reset, LONGEST_WAIT_SECONDS))
+                per = f" of this {budget.per}" if budget.per else ""
+                why = f"{used:,} of {allowed:,} requests{per} used"
+                self.throttle.pause(min(self.standing.reset, LONGEST_WAIT_SECONDS), why)

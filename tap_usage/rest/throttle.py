@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from dataclasses import dataclass
 
 from tap_usage.rest.clock import Clock
 from tap_usage.rest.errors import ReadError
@@ -16,6 +17,19 @@ class PausedError(ReadError):
     """The vendor takes no requests for longer than is waited for."""
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Why requests wait.
+
+    Attributes:
+        why: what happened, for a person.
+        until: when they go on, by the monotonic clock.
+    """
+
+    why: str
+    until: float
+
+
 class Throttle:
     """Spaces requests evenly and pauses all of them together.
 
@@ -25,10 +39,12 @@ class Throttle:
 
     Attributes:
         longest: seconds of a pause that are waited for.
+        waiting: the last pause, which may be over; None before the first.
     """
 
     def __init__(self, clock: Clock, per_second: float = 0.0, grace_slots: int = 4) -> None:
         self.longest = math.inf
+        self.waiting: Waiting | None = None
         self._clock = clock
         self._interval = 1 / per_second if per_second else 0.0
         self._grace = self._interval * grace_slots
@@ -57,8 +73,11 @@ class Throttle:
                 if self._paused_until <= self._clock.monotonic():
                     return
 
-    def pause(self, seconds: float) -> None:
+    def pause(self, seconds: float, why: str) -> None:
         """Let nothing out for `seconds` from now."""
         with self._lock:
-            self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
+            until = self._clock.monotonic() + seconds
+            if until > self._paused_until:
+                self._paused_until = until
+                self.waiting = Waiting(why, until)
             self._next = max(self._next, self._paused_until)

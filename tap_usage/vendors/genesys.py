@@ -91,7 +91,7 @@ def host(config: Mapping[str, Any]) -> Host:
             correlation=("contextId",),
             header="ININ-Correlation-Id",
         ),
-        budget=Budget("inin-ratelimit-count", "inin-ratelimit-allowed", "inin-ratelimit-reset"),
+        budget=Budget("inin-ratelimit-count", "inin-ratelimit-allowed", "inin-ratelimit-reset", per="minute"),
         per_second=config["genesys_requests_per_minute"] / 60,
     )
 

@@ -74,7 +74,7 @@ def test_no_stretch_of_time_holds_more_requests_than_the_rate_and_the_grace(
 def test_a_pause_lets_nothing_out_before_it_is_over() -> None:
     clock = VirtualClock()
     throttle = Throttle(clock)
-    throttle.pause(30)
+    throttle.pause(30, "HTTP 429")
     assert slots(throttle, clock, 1) == [30]
 
 
@@ -93,7 +93,7 @@ def test_a_pause_that_is_longer_than_is_waited_for_is_told() -> None:
 def test_after_a_pause_the_workers_start_one_after_the_other_even_without_a_limit() -> None:
     clock = VirtualClock()
     throttle = Throttle(clock)
-    throttle.pause(30)
+    throttle.pause(30, "HTTP 429")
     taken = slots(throttle, clock, 40)
     apart = [later - earlier for earlier, later in itertools.pairwise(taken)]
     steps = round(RESTART_SECONDS / RESTART_SPACING_SECONDS)
@@ -104,16 +104,16 @@ def test_after_a_pause_the_workers_start_one_after_the_other_even_without_a_limi
 def test_after_a_pause_a_strict_limit_stays_in_force() -> None:
     clock = VirtualClock()
     throttle = Throttle(clock, per_second=2)
-    throttle.pause(10)
+    throttle.pause(10, "HTTP 429")
     assert slots(throttle, clock, 4) == pytest.approx([10, 10.5, 11, 11.5])
 
 
 def test_a_shorter_pause_does_not_cut_a_longer_one_short() -> None:
     clock = VirtualClock()
     throttle = Throttle(clock)
-    throttle.pause(300)
-    throttle.pause(1)
-    throttle.pause(0)
+    throttle.pause(300, "HTTP 429")
+    throttle.pause(1, "HTTP 429")
+    throttle.pause(0, "HTTP 429")
     assert slots(throttle, clock, 3) == pytest.approx([300, 300.05, 300.1])
 
 
@@ -129,7 +129,7 @@ def test_a_pause_holds_back_those_who_wait_for_a_slot_already() -> None:
     clock = Interrupted()
     throttle = Throttle(clock, per_second=1, grace_slots=0)
     throttle.take()
-    clock.pauses.append(lambda: throttle.pause(60))
+    clock.pauses.append(lambda: throttle.pause(60, "HTTP 429"))
     throttle.take()
     assert clock.at - 1000 >= 61
 
@@ -137,7 +137,7 @@ def test_a_pause_holds_back_those_who_wait_for_a_slot_already() -> None:
 def test_a_pause_that_is_over_slows_nobody_down() -> None:
     clock = VirtualClock()
     throttle = Throttle(clock)
-    throttle.pause(30)
+    throttle.pause(30, "HTTP 429")
     clock.at += 100
     assert slots(throttle, clock, 50) == [0.0] * 50
 
@@ -145,7 +145,7 @@ def test_a_pause_that_is_over_slows_nobody_down() -> None:
 def test_waiting_for_a_slot_ends_when_the_run_is_being_ended() -> None:
     clock = VirtualClock()
     throttle = Throttle(clock)
-    throttle.pause(3600)
+    throttle.pause(3600, "HTTP 429")
     clock.stop()
     with pytest.raises(Stopped):
         throttle.take()

@@ -146,10 +146,13 @@ class _ExecutionReading(Reading):
         self._query.journal(None)
         self._resumed = None
         self.finished = False
-        self._ask = self._submit
+        self._ask_anew()
 
     def _poll_from(self, execution_id: str, first: float) -> None:
         self._path = self._query.results.replace("{execution_id}", execution_id)
+        self.submitted = self._clock.monotonic()
+        if self._resumed:
+            self.submitted -= max(0.0, (self._clock.now() - self._resumed.submitted_at).total_seconds())
         self._deadline = self._clock.monotonic() + self._spec.timeout
         self._wait = min(max(self._spec.initial, first) * GROWTH, self._spec.longest)
         self._ask_results(first)
@@ -159,7 +162,9 @@ class _ExecutionReading(Reading):
         left = max(0.0, self._deadline - self._clock.monotonic())
         last = left <= delay
         request = Request(self._path, check=self._polled, sent=self._query.request.sent)
-        self._ask = Ask(request, left if last else delay, RESULTS_BYTES, tag=last)
+        seconds = left if last else delay
+        self.next_look = self._clock.monotonic() + seconds
+        self._ask = Ask(request, seconds, RESULTS_BYTES, tag=last)
 
     def _submit_again(self, why: str) -> None:
         if self._resumed:
@@ -171,6 +176,10 @@ class _ExecutionReading(Reading):
             self._over(f"{why}{times}; ask for less at once (a smaller window), or tell the vendor")
             return
         self._resubmits -= 1
+        self._ask_anew()
+
+    def _ask_anew(self) -> None:
+        self.submitted = None
         self._ask = self._submit
 
     def _over(self, why: str) -> None:

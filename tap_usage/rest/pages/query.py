@@ -151,6 +151,8 @@ class Reading(ABC):
         received: distinct rows so far.
         finished: nothing more will be asked.
         pages: what is ready to be given.
+        submitted: since when it runs at the vendor, by the monotonic clock; None if it does not.
+        next_look: when the vendor is asked again whether it still does.
     """
 
     def __init__(self) -> None:
@@ -160,6 +162,8 @@ class Reading(ABC):
         self.received = 0
         self.finished = False
         self.pages: deque[Page] = deque()
+        self.submitted: float | None = None
+        self.next_look = 0.0
 
     @property
     def held(self) -> int:
@@ -199,6 +203,7 @@ class Reading(ABC):
         """Ask for nothing more."""
         self.error = error
         self.finished = True
+        self.submitted = None
 
 
 @dataclass(frozen=True)
