@@ -40,31 +40,29 @@ class Line(NamedTuple):
 
 
 class Pace:
-    """Rows and readings per second, over the last minute."""
+    """How fast a stream is read.
+
+    Attributes:
+        rows: per second, in the last minute.
+        readings: per second, since the first of them; they differ much in size.
+    """
 
     def __init__(self) -> None:
-        self._seen: deque[tuple[float, int, int]] = deque()
+        self.rows = 0.0
+        self.readings = 0.0
+        self._first: tuple[float, int] | None = None
+        self._seen: deque[tuple[float, int]] = deque()
 
     def see(self, now: float, meter: Meter) -> None:
         """Take note of the counts of a moment."""
-        self._seen.append((now, meter.rows, meter.over))
+        self._first = self._first or (now, meter.over)
+        self._seen.append((now, meter.rows))
         while len(self._seen) > 1 and self._seen[1][0] <= now - PACE_SECONDS:
             self._seen.popleft()
-
-    @property
-    def rows(self) -> float:
-        """Rows per second."""
-        return self._per_second(1)
-
-    @property
-    def readings(self) -> float:
-        """Readings per second."""
-        return self._per_second(2)
-
-    def _per_second(self, column: int) -> float:
-        if not self._seen or (seconds := self._seen[-1][0] - self._seen[0][0]) <= 0:
-            return 0.0
-        return (self._seen[-1][column] - self._seen[0][column]) / seconds
+        (began, over), (since, rows) = self._first, self._seen[0]
+        if now > since:
+            self.rows = (meter.rows - rows) / (now - since)
+            self.readings = (meter.over - over) / (now - began)
 
 
 class Standing:
@@ -140,16 +138,20 @@ def line_of(sheet: Sheet, meter: Meter, pace: Pace, now: float) -> Line:
     if sheet.results:
         parts = [f"{of_readings} read", *_at_the_vendor(meter, subject.vendor, now)]
         return Line(sheet.name, ", ".join(parts), meter.over, meter.readings)
-    total = meter.total
+    known, of = meter.known
+    total = known if of >= meter.readings else None
     parts = [f"{meter.rows:,} of {total:,} rows" if total else f"{meter.rows:,} rows"]
     if sheet.parent or sheet.windows:
         parts.append(of_readings)
     if pace.rows:
         parts.append(f"{pace.rows:,.{1 if pace.rows < 100 else 0}f} rows/s")  # noqa: PLR2004 - three digits are enough
-    done, of, per_second = (meter.rows, total, pace.rows) if total else (meter.over, meter.readings, pace.readings)
-    if per_second and of > done:
-        parts.append(f"about {lasting((of - done) / per_second)} left")
-    return Line(sheet.name, ", ".join(parts), done, of)
+    if known and pace.rows:
+        left = (known * meter.readings / of - meter.rows) / pace.rows
+    else:
+        left = (meter.readings - meter.over) / pace.readings if pace.readings else 0.0
+    if left > 0:
+        parts.append(f"about {lasting(left)} left")
+    return Line(sheet.name, ", ".join(parts), *((meter.rows, total) if total else (meter.over, meter.readings)))
 
 
 def wait_of(vendor: str, waiting: Waiting, now: float) -> Line:

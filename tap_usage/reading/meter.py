@@ -38,12 +38,11 @@ class Meter:
     open: set[Reading] = field(default_factory=set)
 
     @property
-    def total(self) -> int | None:
-        """Rows there are in all readings, None as long as one was not begun or the vendor has not said it."""
-        if self.readings is None or self.over + len(self.open) < self.readings or (self.over and self.expected is None):
-            return None
-        told = [reading.expected for reading in self.open]
-        return None if None in told else (self.expected or 0) + sum(filter(None, told))
+    def known(self) -> tuple[int, int]:
+        """How many rows the vendor says there are, and in how many of the readings."""
+        told = [reading.expected for reading in self.open if reading.expected is not None]
+        over = self.over if self.expected is not None else 0
+        return (self.expected or 0) + sum(told), over + len(told)
 
     @property
     def seconds(self) -> float:
