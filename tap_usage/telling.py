@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import sys
+import os
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
@@ -182,7 +182,7 @@ def tell(standing: Standing) -> Task:
     """Tell how far a run is, where stderr leads to: on a terminal of its own, otherwise in the log."""
     if not logger.isEnabledFor(logging.INFO):
         return
-    if sys.stderr.isatty() and not sys.stdout.isatty():
+    if os.isatty(2) and not os.isatty(1):  # records on the same terminal would tear what is redrawn
         from tap_usage import terminal  # noqa: PLC0415 - would cost each start what few need
 
         if console := terminal.interactive():

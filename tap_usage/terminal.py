@@ -17,6 +17,7 @@ from rich.text import Text
 from tap_usage.rest.loop import Task
 
 BAR_CELLS = 16
+WIDE_CELLS = 120
 
 Lines = Iterable[tuple[str, str, int, int | None]]
 """Name, text, and how many of how many, for a bar; None where nobody knows."""
@@ -56,17 +57,17 @@ def redraw(console: Console, looks: Iterable[object], lines: Callable[[], Lines]
         console.show_cursor()  # which a run that is killed could not show again
         for look in looks:
             if look is not None:
-                live.update(_drawn(lines()), refresh=True)
+                live.update(_drawn(lines(), bars=console.width >= WIDE_CELLS), refresh=True)
             yield False
 
 
-def _drawn(lines: Lines) -> Table:
+def _drawn(lines: Lines, *, bars: bool) -> Table:
     table = Table.grid(padding=(0, 1))
     table.add_column(no_wrap=True)
-    table.add_column(width=BAR_CELLS)
+    table.add_column(width=BAR_CELLS if bars else 0)
     table.add_column(no_wrap=True, overflow="ellipsis")
     for name, text, done, of in lines:
-        table.add_row(Text(name), ProgressBar(of, done, width=BAR_CELLS) if of else "", Text(text))
+        table.add_row(Text(name), ProgressBar(of, done, width=BAR_CELLS) if of and bars else "", Text(text))
     return table
 
 

@@ -5,8 +5,9 @@ from email.utils import format_datetime
 import pytest
 
 from tap_usage.rest.clock import Stopped
-from tap_usage.rest.connection import Request
+from tap_usage.rest.connection import Connection, Request
 from tap_usage.rest.errors import RequestError, Rule, Verdict
+from tap_usage.rest.host import Budget
 from tests.rest.faults import GOOD, HEAD, PASSING, ROWS
 from tests.rest.loopback import Loopback, Reply, connect, free_port, in_turn, reply
 from tests.rest.virtual import NOW
@@ -156,3 +157,54 @@ def test_a_lost_answer_between_refusals_counts_once() -> None:
     with Loopback(in_turn(*answers)) as server, pytest.raises(RequestError, match="after 4 tries"):
         connect(server.origin).send(SUBMIT)
     assert len(server.heard) == 4
+
+
+class Asking(ImpatientClock):
+    """Asks a connection before each wait why its requests wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connection: Connection | None = None
+        self.told: list[tuple[str, float] | None] = []
+
+    def wait(self, seconds: float) -> None:
+        assert self.connection
+        waiting = self.connection.waiting
+        self.told.append((waiting.why, round(waiting.until - self.monotonic())) if waiting else None)
+        super().wait(seconds)
+
+
+def told(*answers: Reply, requests: int = 1, **options: object) -> list[tuple[str, float] | None]:
+    """Return why requests waited, and for how many seconds; at last, when all is over."""
+    clock = Asking()
+    with Loopback(in_turn(*answers, GOOD)) as server:
+        clock.connection = connect(server.origin, clock, **options)
+        for _ in range(requests):
+            clock.connection.send(ROWS)
+    clock.wait(0)
+    return clock.told
+
+
+def test_while_requests_wait_the_connection_tells_why_and_until_when() -> None:
+    assert told(reply(status=429, Retry_After=45)) == [("HTTP 429", 45), None]
+    assert told(reply(status=503, Retry_After=20)) == [("HTTP 503", 20), None]
+    assert told(*[reply(status=500)] * 6)[5:] == [("HTTP 500", pytest.approx(23, abs=8)), None]
+    assert told() == [None]
+
+
+@pytest.mark.parametrize(
+    ("per", "why"), [("minute", "1,290 of 1,290 requests of this minute used"), ("", "1,290 of 1,290 requests used")]
+)
+def test_a_budget_that_is_used_up_is_told_with_its_figures(per: str, why: str) -> None:
+    budget = Budget("x-used", "x-allowed", "x-reset", per=per)
+    used_up = reply(b'{"rows": []}', x_used=1290, x_allowed=1290, x_reset=11)
+    assert told(used_up, requests=2, budget=budget) == [(why, 11), None]
+
+
+def test_a_request_that_succeeds_tells_that_the_vendor_is_back() -> None:
+    clock = Asking()
+    with Loopback(in_turn(reply(status=500), GOOD)) as server:
+        connection = clock.connection = connect(server.origin, clock)
+        clock.wait = lambda _: None  # type: ignore[method-assign]
+        connection.send(ROWS)
+    assert connection.waiting is None

@@ -10,7 +10,7 @@ from tap_usage.rest.errors import RequestError
 from tap_usage.rest.pages.polling import fingerprint
 from tap_usage.rest.pages.query import Submitted
 from tests.rest.play import COMPLETE, GONE, QUERY, ROWS, RUNNING, SPEC, Play, submitted
-from tests.rest.virtual import NOW, give, refusal
+from tests.rest.virtual import NOW, VirtualClock, give, refusal
 
 
 def test_a_submission_is_noted_with_the_vendors_clock_before_the_first_poll() -> None:
@@ -117,3 +117,22 @@ def test_host_method_path_parameters_and_body_all_tell_queries_apart() -> None:
     ]
     marks = [fingerprint("http://a", request) for request in (base, *others)] + [fingerprint("http://b", base)]
     assert len(set(marks)) == len(marks)
+
+
+def test_while_a_query_runs_its_reading_tells_since_when_and_when_the_next_look_is() -> None:
+    clock = VirtualClock()
+    reading = SPEC.read(replace(QUERY, clock=clock))
+    seen = []
+    for body in (submitted(1), RUNNING, {"queryStatus": "Failed"}, submitted(2), COMPLETE):
+        ask = reading.next_ask()
+        assert ask
+        clock.wait(ask.delay)
+        give(reading, ask, body)
+        seen.append((reading.submitted, reading.next_look))
+    assert [since for since, _ in seen] == [1000, 1000, None, 1013, None]
+    assert [seen[at][1] for at in (0, 1, 3)] == [1005, 1013, 1018]
+
+
+def test_a_query_of_an_earlier_run_runs_since_it_was_submitted() -> None:
+    clock = VirtualClock()
+    assert SPEC.read(replace(RESUMED, clock=clock)).submitted == clock.monotonic() - 3600
