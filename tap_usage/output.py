@@ -8,7 +8,7 @@ import os
 import select
 import stat
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,9 +51,15 @@ class StandardOutput:
 
     Args:
         clock: tells when the run is being ended.
+
+    Attributes:
+        full_since: since when it is full, by the monotonic clock; None while it is not.
+        meanwhile: is called several times a second while it is.
     """
 
     def __init__(self, clock: Clock) -> None:
+        self.full_since: float | None = None
+        self.meanwhile: Callable[[], object] = lambda: None
         self._clock = clock
         self._lost: OutputLost | None = None
         self._until: float | None = None
@@ -95,12 +101,15 @@ class StandardOutput:
     def _wait(self, poller: select.poll) -> None:
         """Wait until the file takes something. A write that could block would not see a signal."""
         while not poller.poll(SLICE_SECONDS * 1000):
+            self.full_since = self.full_since or self._clock.monotonic()
+            self.meanwhile()
             if self._clock.stopping is not None:
                 now = self._clock.monotonic()
                 self._until = self._until or now + SECONDS_FOR_THE_LAST_LINES
                 if now >= self._until:
                     self._lost = OutputLost("the target does not read")
                     raise self._lost
+        self.full_since = None
 
 
 def _file() -> int | None:
@@ -195,6 +204,15 @@ class BufferedWriter(MsgSpecWriter):
         """
         lines, self._buffer = self._buffer, bytearray()
         self._output.write(lines)
+
+    @property
+    def full_since(self) -> float | None:
+        """Since when standard output takes nothing, by the monotonic clock; None while it does."""
+        return self._output.full_since
+
+    def meanwhile(self, action: Callable[[], object]) -> None:
+        """Have something done several times a second while standard output takes nothing."""
+        self._output.meanwhile = action
 
     def was_taken(self, seconds: float) -> bool:
         """Return whether the reader of what was written is still there `seconds` later."""

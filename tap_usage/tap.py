@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
+from functools import partial
 from importlib.metadata import version
 from types import FrameType
 from typing import Any, ClassVar, cast
@@ -240,7 +241,9 @@ class TapUsage(CommandLine):
         ]
         sheets = [stream.sheet for stream in self.streams.values()]
         connections = [workers.connection for workers in self._workers]
-        self.loop.run(tasks, beside=[tell(Standing(sheets, run.meters, connections, self.clock))])
+        telling = tell(Standing(sheets, run.meters, connections, self.message_writer, self.clock))
+        self.message_writer.meanwhile(partial(next, telling, None))
+        self.loop.run(tasks, beside=[telling])
 
     def _task(self, stream: UsageStream, most: int | None, *, read: bool, listed: bool) -> Task:
         """Read a stream; what others depend on is listed in any case."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
-from collections import deque
 from collections.abc import Collection, Iterable, Iterator
-from typing import NamedTuple
 
 from tap_usage.logs import TAP
+from tap_usage.output import BufferedWriter
+from tap_usage.reading.lines import Line, Pace, line_of, wait_of
 from tap_usage.reading.meter import Meter
 from tap_usage.reading.sheet import Sheet
 from tap_usage.rest.clock import Clock
@@ -19,50 +20,8 @@ from tap_usage.rest.throttle import Waiting
 LOOK_SECONDS = 0.5
 LOG_SECONDS = 30.0
 SHORT_SECONDS = 5.0
-PACE_SECONDS = 60.0
 
 logger = logging.getLogger(TAP)
-
-
-class Line(NamedTuple):
-    """What is told of a stream or vendor.
-
-    Attributes:
-        name: of it.
-        text: the rest of the line.
-        done, of: how many of how many, for a bar; None where nobody knows.
-    """
-
-    name: str
-    text: str
-    done: int = 0
-    of: int | None = None
-
-
-class Pace:
-    """How fast a stream is read.
-
-    Attributes:
-        rows: per second, in the last minute.
-        readings: per second, since the first of them; they differ much in size.
-    """
-
-    def __init__(self) -> None:
-        self.rows = 0.0
-        self.readings = 0.0
-        self._first: tuple[float, int] | None = None
-        self._seen: deque[tuple[float, int]] = deque()
-
-    def see(self, now: float, meter: Meter) -> None:
-        """Take note of the counts of a moment."""
-        self._first = self._first or (now, meter.over)
-        self._seen.append((now, meter.rows))
-        while len(self._seen) > 1 and self._seen[1][0] <= now - PACE_SECONDS:
-            self._seen.popleft()
-        (began, over), (since, rows) = self._first, self._seen[0]
-        if now > since:
-            self.rows = (meter.rows - rows) / (now - since)
-            self.readings = (meter.over - over) / (now - began)
 
 
 class Standing:
@@ -72,15 +31,22 @@ class Standing:
         sheets: of the streams, in the order in which they are told.
         meters: of those that began, by name.
         connections: to the vendors.
+        writer: to the target.
         clock: for the seconds.
     """
 
     def __init__(
-        self, sheets: Iterable[Sheet], meters: dict[str, Meter], connections: Collection[Connection], clock: Clock
+        self,
+        sheets: Iterable[Sheet],
+        meters: dict[str, Meter],
+        connections: Collection[Connection],
+        writer: BufferedWriter,
+        clock: Clock,
     ) -> None:
         self._sheets = list(sheets)
         self._meters = meters
         self._connections = connections
+        self._writer = writer
         self._clock = clock
         self._paces = {sheet.name: Pace() for sheet in self._sheets}
 
@@ -105,13 +71,16 @@ class Standing:
 
     @property
     def reasons(self) -> dict[str, Waiting]:
-        """Why requests wait, by vendor."""
+        """Why requests wait, by vendor; and the target, when all waits for it."""
         found = {connection.host.name: connection.waiting for connection in self._connections}
-        return {vendor: waiting for vendor, waiting in found.items() if waiting}
+        since = self._writer.full_since
+        if since is not None and self._clock.monotonic() - since >= SHORT_SECONDS:
+            found["target"] = Waiting("reads nothing at the moment", math.inf)
+        return {name: waiting for name, waiting in found.items() if waiting}
 
     @property
     def waits(self) -> list[Line]:
-        """A line for each vendor whose requests wait."""
+        """A line for each of them."""
         now = self._clock.monotonic()
         return [wait_of(vendor, waiting, now) for vendor, waiting in self.reasons.items()]
 
@@ -120,62 +89,6 @@ class Standing:
             meter = self._meters.get(sheet.name)
             if meter and meter.began is not None and meter.ended is None:
                 yield sheet, meter
-
-
-def line_of(sheet: Sheet, meter: Meter, pace: Pace, now: float) -> Line:
-    """Return what is told of a stream.
-
-    Args:
-        sheet: its data sheet.
-        meter: how far it is.
-        pace: how fast it goes.
-        now: by the monotonic clock.
-    """
-    subject = sheet.subject
-    if meter.readings is None:
-        return Line(sheet.name, f"waits for {sheet.parent.name if sheet.parent else subject.vendor}")
-    of_readings = f"{meter.over:,} of {meter.readings:,} {subject.units}"
-    if sheet.results:
-        parts = [f"{of_readings} read", *_at_the_vendor(meter, subject.vendor, now)]
-        return Line(sheet.name, ", ".join(parts), meter.over, meter.readings)
-    known, of = meter.known
-    total = known if of >= meter.readings else None
-    parts = [f"{meter.rows:,} of {total:,} rows" if total else f"{meter.rows:,} rows"]
-    if sheet.parent or sheet.windows:
-        parts.append(of_readings)
-    if pace.rows:
-        parts.append(f"{pace.rows:,.{1 if pace.rows < 100 else 0}f} rows/s")  # noqa: PLR2004 - three digits are enough
-    if known and pace.rows:
-        left = (known * meter.readings / of - meter.rows) / pace.rows
-    else:
-        left = (meter.readings - meter.over) / pace.readings if pace.readings else 0.0
-    if left > 0:
-        parts.append(f"about {lasting(left)} left")
-    return Line(sheet.name, ", ".join(parts), *((meter.rows, total) if total else (meter.over, meter.readings)))
-
-
-def wait_of(vendor: str, waiting: Waiting, now: float) -> Line:
-    """Return what is told of a vendor whose requests wait."""
-    return Line(vendor, f"{waiting.why}, waiting {lasting(waiting.until - now)}")
-
-
-def _at_the_vendor(meter: Meter, vendor: str, now: float) -> Iterator[str]:
-    """Yield how many queries run, since when the oldest does, and when the vendor is asked next."""
-    running = [(reading.submitted, reading.next_look) for reading in meter.open if reading.submitted is not None]
-    if running:
-        first, look = min(first for first, _ in running), min(look for _, look in running)
-        yield f"{len(running):,} run{'' if running[1:] else 's'} at {vendor} for {lasting(now - first)}"
-        if look > now:
-            yield f"next look in {lasting(look - now)}"
-
-
-def lasting(seconds: float) -> str:
-    """Return seconds as `40 s`, `2:10` or `1:02:10`."""
-    minutes, rest = divmod(max(0, round(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours:,}:{minutes:02}:{rest:02}"
-    return f"{minutes}:{rest:02}" if minutes else f"{rest} s"
 
 
 def tell(standing: Standing) -> Task:

@@ -211,3 +211,27 @@ def test_every_write_ends_with_a_whole_line(pipe: Pipe) -> None:
     writer.flush()
     assert len(pipe.writes) > 3
     assert all(lines.endswith(b"\n") for lines in pipe.writes)
+
+
+def test_while_a_pipe_is_full_it_is_told_since_when_and_something_else_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    writer = BufferedWriter(ImpatientClock())
+    came = bytearray()
+    full: list[float | None] = []
+
+    def meanwhile() -> None:
+        full.append(writer.full_since)
+        if len(full) > 1:
+            came.extend(os.read(reading, 1 << 20))
+
+    writer.meanwhile(meanwhile)
+    with os.fdopen(writing, "wb") as file, os.fdopen(reading, "rb"):
+        monkeypatch.setattr(output, "sys", SimpleNamespace(stdout=file, maxsize=sys.maxsize))
+        writer.write_records("s", ROWS * 20)
+        writer.flush()
+        os.set_blocking(reading, False)
+        came += os.read(reading, 1 << 20)
+    assert len(came.splitlines()) == len(ROWS) * 20
+    assert full[0] is not None
+    assert full[0] == full[1]
+    assert writer.full_since is None
