@@ -120,5 +120,5 @@ def log(standing: Standing) -> Task:
                     lines.append(wait_of(vendor, waiting, now))
                     told[vendor] = waiting.why
             for line in lines:
-                logging.getLogger(f"{TAP}.{line.name}").info("%s", line.text)
+                logging.getLogger(f"{TAP}.{line.name}").info("%s: %s", line.name, line.text)
         yield False

@@ -57,11 +57,13 @@ class Terminal:
     Attributes:
         text: what it wrote there.
         code: its exit code.
+        process: it itself.
     """
 
     def __init__(self, columns: int) -> None:
         self.text = ""
         self.code: int | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         self._here, self._there = pty.openpty()
         termios.tcsetwinsize(self._there, (50, columns))
 
@@ -75,6 +77,7 @@ class Terminal:
             stderr=self._there,
             env=environment(**variables),
         ) as process:
+            self.process = process
             os.close(self._there)
             try:
                 while some := self._read():
@@ -130,6 +133,24 @@ def test_lines_are_redrawn_on_a_terminal_and_the_log_above_stays_whole(
     assert sum("; next try in" in line for line in left) == 4
     assert sum(" requests, " in line for line in left) == 6
     assert terminal.text.rindex("\x1b[?25h") > terminal.text.rindex("\x1b[?25l")
+
+
+def test_a_signal_leaves_the_log_whole_and_nothing_that_was_redrawn(sandbox_of_today: Sandbox, tmp_path: Path) -> None:
+    terminal = Terminal(100)
+
+    ended: list[bool] = []
+
+    def seen(text: str) -> None:
+        if terminal.process and " at genesys for 1 s" in text and not ended:
+            terminal.process.terminate()
+            ended.append(True)
+
+    slow_until(sandbox_of_today, lambda: False)
+    terminal.run(config_of(sandbox_of_today, tmp_path), seen, TERM="xterm")
+    assert terminal.code == 143
+    left = screen(terminal.text)
+    assert [line for line in left if not LOGGED.fullmatch(line)] == []
+    assert "Ended by SIGTERM" in left[-1]
 
 
 @pytest.mark.parametrize("variables", [{"TERM": "dumb"}, {"TERM": "xterm", "LOGLEVEL": "WARNING"}])
