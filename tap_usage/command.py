@@ -74,8 +74,12 @@ class CommandLine(Tap):
         """Look at each stream once; return whether nothing failed."""
         raise NotImplementedError
 
+    def plan(self, form: str) -> None:
+        """Tell what a run would do, as a `table` or as `json`."""
+        raise NotImplementedError
+
     @classmethod
-    def invoke(  # type: ignore[override]
+    def invoke(  # type: ignore[override]  # noqa: PLR0913 - options
         cls,
         *,
         about: bool = False,
@@ -83,8 +87,9 @@ class CommandLine(Tap):
         config: _ConfigInput | None = None,
         state: IO[str] | None = None,
         catalog: IO[str] | None = None,
+        plan: str | None = None,
     ) -> None:
-        """Extract everything that is selected.
+        """Extract everything that is selected, or tell what that would take (`--plan`).
 
         Raises:
             IncompleteError: when something could not be extracted.
@@ -99,7 +104,10 @@ class CommandLine(Tap):
             catalog=inputs.read_catalog(catalog) if catalog else None,
             parse_env_config=bool(config and config.parse_env),
         )
-        tap.run()
+        if plan:
+            tap.plan(plan)
+        else:
+            tap.run()
 
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:  # noqa: ARG003
@@ -134,6 +142,9 @@ class CommandLine(Tap):
                 option.help = "Tell which streams can be read; with --test=schema write the schemas only."
             if isinstance(option.type, click.File):
                 option.type = click.File(encoding=inputs.ENCODING)
+        told = "Tell what a run would do: requests, queries, minutes, from when to when. --plan=json for programs."
+        forms = click.Choice(["table", "json"])
+        command.params.append(click.Option(["--plan"], is_flag=False, flag_value="table", type=forms, help=told))
         return Command(
             name=command.name,
             callback=command.callback,

@@ -120,6 +120,8 @@ def normalize(config: dict[str, Any], settings: Mapping[str, Any]) -> None:
 
 
 def _from_text(text: str, types: Iterable[str]) -> Any:  # noqa: ANN401 - a setting
+    if "array" in types and text.startswith("['"):
+        text = text.replace("'", '"')  # Meltano gives its commands lists as Python writes them
     try:
         value = json.loads(text.lower() if "boolean" in types else text)  # `True` is Python's word, and YAML's
     except ValueError:

@@ -52,7 +52,7 @@ class UsageStream(Stream):
         self._write_schema_message()
         if self.replication_method == "FULL_TABLE" and self.emit_activate_version_messages:
             self._stream_version = self._initialized_at // 1000
-        state = self._run.state_of(self.name, fresh=self._is_fresh)
+        state = self._run.state_of(self.name, fresh=self.is_fresh)
         pages = Extraction(self.sheet, self._run, self.workers, state).pages()
         try:
             with self.get_record_counter() as counter, self.get_sync_timer():
@@ -130,7 +130,7 @@ class UsageStream(Stream):
         return cast("BufferedWriter", self._tap.message_writer)
 
     @property
-    def _is_fresh(self) -> bool:
+    def is_fresh(self) -> bool:
         """Whether a catalog made an incremental stream full-table: then it does not look at its bookmark."""
         return self.sheet.bookmarked and self.replication_method == "FULL_TABLE"
 

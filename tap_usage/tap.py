@@ -1,4 +1,4 @@
-"""The tap: settings of all vendors, streams of those that are configured, one exit code."""
+"""The tap: what it does with its sources (a run, a look, a plan), and one exit code."""
 
 from __future__ import annotations
 
@@ -6,138 +6,32 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from copy import deepcopy
 from functools import partial
-from importlib.metadata import version
 from types import FrameType
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import click
-from singer_sdk import Stream, Tap
-from singer_sdk.exceptions import ConfigValidationError, StreamMapConfigError
-from singer_sdk.helpers._classproperty import classproperty
-from singer_sdk.mapper import RemoveRecordTransform
-from singer_sdk.singerlib import Catalog
+from singer_sdk import Stream
 
-from tap_usage import cautions, inputs, logs, maps, schema, settings, summary
-from tap_usage.command import CommandLine, IncompleteError
-from tap_usage.output import BufferedWriter, OutputLost, StateWriter
+from tap_usage import cautions, logs, summary
+from tap_usage.command import IncompleteError
+from tap_usage.output import OutputLost, StateWriter
 from tap_usage.reading.finding import lines
 from tap_usage.reading.look import Look
-from tap_usage.reading.run import Run
-from tap_usage.rest.clock import Clock, Stopped
-from tap_usage.rest.connection import Connection
-from tap_usage.rest.errors import plain
-from tap_usage.rest.loop import Loop, Task
-from tap_usage.rest.workers import Workers
+from tap_usage.reading.sheet import Sheet
+from tap_usage.rest.clock import Stopped
+from tap_usage.rest.loop import Task
+from tap_usage.sources import STREAMS, Sources
 from tap_usage.stream import UsageStream
 from tap_usage.telling import Standing, tell
-from tap_usage.vendors import VENDORS
-from tap_usage.vendors.vendor import Vendor
 
 SECONDS_IN_WHICH_A_SIGNAL_ENDS_THE_TARGET_TOO = 0.2
 
 
-STREAMS = {sheet.name: sheet for vendor in VENDORS for sheet in vendor.streams}
-
-
-class TapUsage(CommandLine):
+class TapUsage(Sources):
     """Usage data of PingOne, Genesys Cloud, Demandbase and Elastic Path."""
-
-    name = "tap-usage"
-    package_name = "tap-usage"
-    config_jsonschema: ClassVar[dict[str, Any]] = settings.schema([settings.COMMON, *(v.settings for v in VENDORS)])
-    message_writer: BufferedWriter
-    clock_class: ClassVar[type[Clock]] = Clock
-
-    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - the SDK's arguments
-        self.clock = self.clock_class()
-        self.loop = Loop(self.clock)
-        self.this_run = Run()
-        self._unmapped: dict[str, maps.MapError] = {}
-        self._workers: list[Workers] = []
-        self._without_variables = not kwargs.get("parse_env_config")
-        kwargs["message_writer"] = kwargs.get("message_writer") or BufferedWriter(self.clock)
-        super().__init__(**kwargs)
-        logs.quieten(self.metrics_logger)
-
-    # Settings
-
-    @classproperty
-    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805 - a class property
-        """Settings from the environment, and from `.env` in the working directory."""
-        return dict(inputs.variables(cls._env_var_prefix))
-
-    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        self.append_builtin_config(self.config_jsonschema)
-        self._config = dict(self._config)
-        settings.normalize(self._config, self.config_jsonschema)
-        vendors = [vendor.required for vendor in VENDORS]
-        hint = inputs.forgotten(self._env_var_prefix) if self._without_variables else ""
-        errors = settings.problems(self._config, self.config_jsonschema, vendors, hint)
-        if not errors and (given := self._config.get("stream_maps")):
-            fields = {name: schema.load(name)["properties"] for name in STREAMS}
-            errors += maps.problems(given, fields, batches=bool(self._config.get("batch_config")))
-        if errors and raise_errors:
-            raise ConfigValidationError("Config validation failed", errors=errors, schema=self.config_jsonschema)
-        return errors
-
-    # Streams
-
-    @property
-    def vendors(self) -> Sequence[Vendor]:
-        """The vendors that are configured; all of them when none is, to show what there is."""
-        chosen = [vendor for vendor in VENDORS if not vendor.required.missing(self.config)]
-        return chosen or VENDORS
-
-    def discover_streams(self) -> list[UsageStream]:
-        """Return the streams of the configured vendors."""
-        defaults = {name: setting.get("default") for name, setting in self.config_jsonschema["properties"].items()}
-        config = {name: value for name, value in defaults.items() if value is not None} | dict(self.config)
-        streams = []
-        for vendor in self.vendors:
-            workers = Workers(self._connect(vendor), self.loop)
-            self._workers.append(workers)
-            streams += [UsageStream(self, sheet(config), self.this_run, workers) for sheet in vendor.streams]
-        return streams
-
-    @property
-    def streams(self) -> dict[str, UsageStream]:  # type: ignore[override]
-        """The streams by name, parents before their children, so that each list is asked for once."""
-        if self._streams is None:
-            loaded = super().streams
-            self._streams = {name: loaded[name] for name in STREAMS if name in loaded}
-        return cast("dict[str, UsageStream]", self._streams)
-
-    def setup_mapper(self) -> None:
-        """Read the stream maps; an expression that cannot be read is the failure of its stream."""
-        super(Tap, self).setup_mapper()
-        for entry in self.catalog.streams:
-            name = entry.tap_stream_id
-            try:
-                self.mapper.register_raw_streams_from_catalog(Catalog([(name, entry)]))
-            except StreamMapConfigError as error:
-                raise ConfigValidationError("", errors=[f"`stream_maps`: {error}"], schema={}) from None
-            except Exception:  # noqa: BLE001 - whatever the SDK stumbles over
-                self.mapper.stream_maps[name] = [RemoveRecordTransform(name, {}, None, None)]
-                rules = maps.rules_of(name, self.config["stream_maps"])
-                self._unmapped[name] = maps.MapError.of_fields(maps.unreadable(rules))
-
-    def _connect(self, vendor: Vendor) -> Connection:
-        agent = self.config.get("user_agent") or f"{self.name}/{version(self.package_name)}"
-        defaults = {name: setting.get("default") for name, setting in self.config_jsonschema["properties"].items()}
-        config = defaults | dict(self.config)
-        return Connection(
-            vendor.host(config),
-            self.clock,
-            max_concurrency=config["max_concurrency"],
-            timeout_seconds=config["request_timeout_seconds"],
-            max_tries=config["max_retries"],
-            user_agent=agent,
-        )
-
-    # Running
 
     def run_discovery(self) -> str:
         """Write the catalog to standard output and return it."""
@@ -198,6 +92,24 @@ class TapUsage(CommandLine):
         if self.this_run.failures:
             raise IncompleteError
 
+    def plan(self, form: str) -> None:
+        """Tell on standard output what `run` would do, as `table` or `json`, and in the log what cannot be read."""
+        from tap_usage import plan  # noqa: PLC0415 - a run needs no tables
+
+        self._caution()
+        self.this_run.state = deepcopy(cast("dict[str, Any]", self.state))
+        read, listed = self._needed(stream for stream in self.streams.values() if stream.selected)
+        try:
+            plan.tell(plan.made(self.streams.values(), read | listed, self.this_run, self.loop), form)
+        except Stopped:
+            sys.exit(128 + (self.clock.stopping or signal.SIGTERM))
+        finally:
+            self._close(1.0)
+        for line in self.this_run.failures.lines:
+            self.logger.error("%s", line)
+        if self.this_run.failures:
+            raise IncompleteError
+
     def _close(self, seconds: float) -> None:
         for workers in self._workers:
             workers.close(seconds)
@@ -231,10 +143,7 @@ class TapUsage(CommandLine):
         run.state = cast("dict[str, Any]", self.state)
         run.told = deepcopy(run.state) if self.config.get("batch_config") else run.state
         run.states = StateWriter(self.message_writer, run.told, self.clock)
-        for name in [stream.name for stream in chosen if stream.name in self._unmapped]:
-            run.failed(self.streams[name].sheet, "", self._unmapped[name])
-        read = {type(stream.sheet): stream for stream in chosen if stream.name not in self._unmapped}
-        listed = {parent for sheet in read for parent in sheet.ancestors()}
+        read, listed = self._needed(chosen)
         tasks = [
             self._task(stream, most, read=type(stream.sheet) in read, listed=type(stream.sheet) in listed)
             for stream in self.streams.values()
@@ -244,6 +153,16 @@ class TapUsage(CommandLine):
         telling = tell(Standing(sheets, run.meters, connections, self.message_writer, self.clock))
         self.message_writer.meanwhile(partial(next, telling, None))
         self.loop.run(tasks, beside=[telling])
+
+    def _needed(self, chosen: Iterable[UsageStream]) -> tuple[set[type[Sheet]], set[type[Sheet]]]:
+        """Return what is read, and what is listed for it; what has an unreadable stream map has failed."""
+        read = set()
+        for stream in chosen:
+            if error := self._unmapped.get(stream.name):
+                self.this_run.failed(stream.sheet, "", error)
+            else:
+                read.add(type(stream.sheet))
+        return read, {parent for sheet in read for parent in sheet.ancestors()}
 
     def _task(self, stream: UsageStream, most: int | None, *, read: bool, listed: bool) -> Task:
         """Read a stream; what others depend on is listed in any case."""
@@ -284,22 +203,6 @@ class TapUsage(CommandLine):
             number = self.clock.stopping or signal.SIGTERM
             ended_by, code = signal.Signals(number).name, 128 + number
         summary.tell(summary.of(self.this_run, self.streams), code, ended_by, self.logger)
-
-    # State
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Take over the state that was given.
-
-        Raises:
-            click.UsageError: when it is none.
-        """
-        bookmarks = inputs.bookmarks_in(state)
-        if bookmarks and not bookmarks.keys() & STREAMS.keys():
-            self.logger.warning(
-                "the given state holds no stream of this tap, but %s: everything is read as without a state",
-                plain(", ".join(bookmarks)),
-            )
-        super().load_state({"bookmarks": bookmarks})
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the SDK's arguments
         """SIGTERM and Ctrl-C: have everything that waits or emits stop. A second signal ends the process at once."""

@@ -9,7 +9,7 @@ from tap_usage.reading.meter import Meter
 from tap_usage.reading.sheet import Sheet
 from tap_usage.rest.pages.query import Ask, Reading
 from tap_usage.rest.request import Answer
-from tap_usage.tap import STREAMS
+from tap_usage.sources import STREAMS
 from tests.declared import SETTINGS
 
 DEFAULTS = {

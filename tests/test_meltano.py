@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +155,30 @@ def test_the_dotenv_of_the_readme_works_through_meltano(tmp_path: Path) -> None:
     settings.normalize(config, TapUsage.config_jsonschema)
     assert config["genesys_group_by"] == ["OAuthClientId", "TemplateUri"]
     assert settings.problems(config, TapUsage.config_jsonschema, [vendor.required for vendor in VENDORS]) == []
+
+
+@pytest.mark.skipif(not MELTANO_COMMAND.exists(), reason="Meltano is not installed; `make demo` does it")
+@pytest.mark.parametrize("command", ["plan", "test"])
+def test_what_a_run_would_do_and_whether_it_can_are_commands_of_meltano(tmp_path: Path, command: str) -> None:
+    program = tmp_path / "tap-usage"
+    lines = [f"#!{sys.executable}", f"import sys; sys.path.insert(0, {str(ROOT)!r})", "import runpy"]
+    program.write_text("\n".join([*lines, "runpy.run_module('tap_usage', run_name='__main__')", ""]), encoding="utf-8")
+    program.chmod(0o700)
+    project = {**PROJECT, "plugins": {"extractors": [EXTRACTOR | {"executable": str(program)}]}}
+    del project["plugins"]["extractors"][0]["pip_url"]
+    (tmp_path / "meltano.yml").write_text(yaml.safe_dump(project), encoding="utf-8")
+    with Sandbox(now=datetime.now(UTC).isoformat()) as sandbox:
+        done = subprocess.run(  # noqa: S603 - our own words
+            [MELTANO_COMMAND, "--environment=dev", "invoke", f"tap-usage:{command}"],
+            cwd=tmp_path,
+            env=environment(**{f"TAP_USAGE_{name.upper()}": str(value) for name, value in sandbox.config.items()}),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode == 0, done.stderr
+    assert command != "plan" or ("issuance_rule_usage_counts" in done.stdout and "{" not in done.stdout)
 
 
 def test_the_dotenv_of_the_readme_works_without_meltano(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

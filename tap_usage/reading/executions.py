@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import date, datetime
 from typing import Any
 
 from tap_usage.reading.state import KEPT
+from tap_usage.rest.connection import Connection
 from tap_usage.rest.errors import ReadError
-from tap_usage.rest.pages.query import Submitted
+from tap_usage.rest.pages.polling import fingerprint
+from tap_usage.rest.pages.query import Query, Submitted
 from tap_usage.times import instant, utc_text
 
 
@@ -22,6 +25,33 @@ class Executions:
     def __init__(self, state: dict[str, Any]) -> None:
         self._state = state
         state.setdefault("executions", [])
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._state["executions"])
+
+    def resumed(
+        self, query: Query, connection: Connection, settled: Callable[[date], bool], hurry: Callable[[], None]
+    ) -> Query:
+        """Return a query with what is known of its execution, and who is to know more.
+
+        Args:
+            query: that is submitted, if nobody has.
+            connection: of the vendor.
+            settled: tells whether an answer of a day stays true.
+            hurry: is called when there is something to be written soon.
+        """
+        mark = fingerprint(connection.host.url, query.request)
+
+        def journal(submitted: Submitted | None) -> None:
+            if submitted:
+                self.keep(replace(submitted, fingerprint=mark, final=settled(submitted.submitted_at.date())))
+                hurry()
+            else:
+                self.drop(mark)
+
+        resume = self.find(mark, connection.now())
+        return replace(query, clock=connection.clock, journal=journal, resume=resume)
 
     def find(self, fingerprint: str, now: datetime) -> Submitted | None:
         """Return the execution of the same query if its answer still is the answer of today."""

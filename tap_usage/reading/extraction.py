@@ -5,25 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from operator import attrgetter
 from typing import Any
 from urllib.parse import quote
 
 from tap_usage.reading.executions import Executions
 from tap_usage.reading.meter import Meter
-from tap_usage.reading.progress import FullTable, Ordered, Windowed, context_key
+from tap_usage.reading.progress import FullTable, Windowed, bookmarks_of, context_key, ordered
 from tap_usage.reading.run import Listing, Run
 from tap_usage.reading.shaping import Shaping
 from tap_usage.reading.sheet import Context, Sheet, SheetError, Unit
 from tap_usage.reading.snapshots import Snapshots
-from tap_usage.reading.state import Bookmarks
-from tap_usage.reading.windows import Calendar
+from tap_usage.reading.windows import Calendar, Window
 from tap_usage.rest import fanout
 from tap_usage.rest.errors import PagingError, ReadError, RequestError, plain
-from tap_usage.rest.pages.polling import fingerprint
-from tap_usage.rest.pages.query import Page, Query, Reading, Row, Submitted
+from tap_usage.rest.pages.query import Page, Query, Reading, Row
 from tap_usage.rest.workers import Workers
-from tap_usage.times import instant
 
 
 class UnlistedError(ReadError):
@@ -73,11 +71,8 @@ class Extraction:
 
     def _pages(self) -> Pages:
         sheet = self._sheet
-        while self._workers.started() is None:  # a vendor without a login fails here, each stream alike
-            yield []
         contexts, complete = yield from self._partitions()
-        now = self._workers.connection.first()  # told by the parent's list, if not by a login
-        calendar = self._calendar(now.date()) if sheet.windows else None
+        now, calendar = self._today()
         snapshots = Snapshots(self._state, sheet.counters, now) if sheet.counters else None
         shaping = Shaping(sheet, calendar, snapshots)
         listed = [partition for partition, _ in contexts]
@@ -124,6 +119,11 @@ class Extraction:
     def _events(self, readings: Iterable[tuple[Unit, Reading]]) -> Iterator[fanout.Event[Unit] | None]:
         return fanout.read(self._workers, readings, attrgetter("partition"))
 
+    def _today(self) -> tuple[datetime, Calendar | None]:
+        """Return the vendor's clock, told by the parent's list if not by a login, and how time is cut from there."""
+        now = self._workers.connection.first()
+        return now, self._calendar(now.date()) if self._sheet.windows else None
+
     def _judge(self, unit: Unit, reading: Reading) -> Pages:
         """Find out whether a reading failed, or only its partition is gone."""
         self._missing += reading.vanished
@@ -163,7 +163,13 @@ class Extraction:
     # Partitions
 
     def _partitions(self) -> Generator[list[Row], None, tuple[Sequence[tuple[str, Context]], bool]]:
-        """Return the partitions, in the order of their ids, and whether these are all."""
+        """Return the partitions, in the order of their ids, and whether these are all.
+
+        Raises:
+            RequestError: for a vendor without a login: each stream fails alike.
+        """
+        while self._workers.started() is None:
+            yield []
         parent = self._sheet.parent
         if parent is None:
             return (("", {}),), True
@@ -238,44 +244,26 @@ class Extraction:
             end=sheet.end,
             results=fill(sheet.results, unit),
         )
-        reading = sheet.paging.read(self._execution(query, unit, calendar) if sheet.results else query)
+        if sheet.results:
+            settled = partial(_is_settled, calendar, unit.window)
+            query = Executions(self._state).resumed(query, self._workers.connection, settled, self._run.hurry)
+        reading = sheet.paging.read(query)
         self._meter.open.add(reading)
         return reading
 
-    def _execution(self, query: Query, unit: Unit, calendar: Calendar | None) -> Query:
-        """Return the query with what is known of its execution, and who is to know more."""
-        connection, executions = self._workers.connection, Executions(self._state)
-        mark = fingerprint(connection.host.url, query.request)
-
-        def journal(submitted: Submitted | None) -> None:
-            if submitted:
-                by = calendar and calendar.by(submitted.submitted_at.date())
-                final = bool(by and unit.window and by.is_final(unit.window.end - timedelta(days=1)))
-                executions.keep(replace(submitted, fingerprint=mark, final=final))
-                self._run.hurry()
-            else:
-                executions.drop(mark)
-
-        resume = executions.find(mark, connection.now())
-        return replace(query, clock=connection.clock, journal=journal, resume=resume)
-
     def _progress(self, now: datetime, calendar: Calendar | None, listed: list[str], *, complete: bool) -> FullTable:
-        sheet, config = self._sheet, self._sheet.config
+        sheet = self._sheet
         if sheet.results:
             Executions(self._state).forget_old(now)
         if not sheet.bookmarked:
             return FullTable(calendar.last if calendar else None)
-        identity = [*sheet.parent.children][-1] if sheet.parent else None
-        query = " ".join(_words(config[setting]) for setting in sheet.query)
-        bookmarks = Bookmarks(self._state, sheet.replication_key, identity, query)
+        bookmarks = bookmarks_of(sheet, self._state)
         self._run.before[sheet.name] = bookmarks.before
-        if calendar:
-            date_time = sheet.schema["properties"][sheet.replication_key].get("format") == "date-time"
-            first = self._workers.connection.first
-            return Windowed(bookmarks, calendar, now, first, with_time=date_time, listed=listed, complete=complete)
-        bounds = [instant(config[name]) if name in config else None for name in ("start_date", "end_date")]
-        lookback = timedelta(minutes=config[sheet.lookback])
-        return Ordered(bookmarks, now, lookback, *bounds, listed=listed, complete=complete)
+        if not calendar:
+            return ordered(sheet, bookmarks, now, listed, complete=complete)
+        date_time = sheet.schema["properties"][sheet.replication_key].get("format") == "date-time"
+        first = self._workers.connection.first
+        return Windowed(bookmarks, calendar, now, first, with_time=date_time, listed=listed, complete=complete)
 
 
 def fill(path: str, unit: Unit) -> str:
@@ -285,5 +273,6 @@ def fill(path: str, unit: Unit) -> str:
     return path
 
 
-def _words(setting: str | list[str]) -> str:
-    return setting if isinstance(setting, str) else ",".join(sorted(setting))
+def _is_settled(calendar: Calendar | None, window: Window | None, day: date) -> bool:
+    """Return whether the vendor would not change its answer about a window any more, as far as a day can tell."""
+    return bool(calendar and window and calendar.by(day).is_final(window.end - timedelta(days=1)))

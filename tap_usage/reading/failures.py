@@ -31,11 +31,17 @@ class Subject:
 
 @dataclass
 class _Cause:
-    """What failed in the same way: `places` are partitions or windows, none when it is the whole stream."""
+    """What failed in the same way.
+
+    Attributes:
+        lacking: what the credentials must be allowed to and are not, "" if that is not why.
+        places: partitions or windows, none when it is the whole stream.
+    """
 
     subject: Subject
     request: Hashable
     text: str
+    lacking: str = ""
     places: dict[str, None] = field(default_factory=dict)
 
 
@@ -61,12 +67,18 @@ class Failures:
     def add(self, subject: Subject, place: str, error: Exception) -> str:
         """Note a failure and return its text; `place` is "" when it is the whole stream's."""
         text = text_of(error, subject.permission)
+        lacking = subject.permission if is_forbidden(error) else ""
         kind = _kind(error)
         request = error.where if isinstance(error, RequestError) else ""
-        cause = self._causes.setdefault((subject, kind), _Cause(subject, (kind, request), text))
+        cause = self._causes.setdefault((subject, kind), _Cause(subject, (kind, request), text, lacking))
         if place:
             cause.places.setdefault(place)
         return text
+
+    def of(self, stream: str) -> tuple[str, str]:
+        """Return the first failure of a stream and the permission that it lacks, "" where there is none."""
+        causes = (cause for cause in self._causes.values() if cause.subject.stream == stream)
+        return next(((cause.text, cause.lacking) for cause in causes), ("", ""))
 
     @property
     def lines(self) -> list[str]:
@@ -94,8 +106,12 @@ def text_of(error: Exception, permission: str = "") -> str:
     """Return an error as a line for a person; `permission` is what the credentials must be allowed to."""
     if not isinstance(error, ReadError):
         return f"unexpected {type(error).__name__}, please report it (LOGLEVEL=DEBUG shows where)"
-    lacks = isinstance(error, RequestError) and error.status == FORBIDDEN and permission
-    return f"{error}; needs {permission}" if lacks else str(error)
+    return f"{error}; needs {permission}" if permission and is_forbidden(error) else str(error)
+
+
+def is_forbidden(error: Exception) -> bool:
+    """Return whether the credentials lack a right."""
+    return isinstance(error, RequestError) and error.status == FORBIDDEN
 
 
 def _kind(error: Exception) -> Hashable:

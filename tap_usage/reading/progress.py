@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from tap_usage.reading.sheet import Context, Unit
+from tap_usage.reading.sheet import Context, Sheet, Unit
 from tap_usage.reading.state import Bookmarks
 from tap_usage.reading.windows import Calendar, Window
 from tap_usage.rest.errors import ContradictionError
@@ -198,3 +199,26 @@ class Windowed(Bookmarked):
 def context_key(context: Context) -> str:
     """Return the id of a partition: the last of its context fields."""
     return list(context.values())[-1] if context else ""
+
+
+def bookmarks_of(sheet: Sheet, state: dict[str, Any]) -> Bookmarks:
+    """Return the bookmarks of a stream, a view on its part of the state.
+
+    Raises:
+        ReadError: when the state cannot be read.
+    """
+    identity = [*sheet.parent.children][-1] if sheet.parent else None
+    query = " ".join(_words(sheet.config[setting]) for setting in sheet.query)
+    return Bookmarks(state, sheet.replication_key, identity, query)
+
+
+def ordered(sheet: Sheet, bookmarks: Bookmarks, now: datetime, listed: Collection[str], *, complete: bool) -> Ordered:
+    """Return how a sheet with an order gets through its partitions, by the settings."""
+    config = sheet.config
+    bounds = [instant(config[name]) if name in config else None for name in ("start_date", "end_date")]
+    lookback = timedelta(minutes=config[sheet.lookback])
+    return Ordered(bookmarks, now, lookback, *bounds, listed=listed, complete=complete)
+
+
+def _words(setting: str | list[str]) -> str:
+    return setting if isinstance(setting, str) else ",".join(sorted(setting))
