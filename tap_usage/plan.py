@@ -16,6 +16,7 @@ from rich.table import Table
 from tap_usage.reading import estimate
 from tap_usage.reading.estimate import Estimate
 from tap_usage.reading.executions import Executions
+from tap_usage.reading.finding import remarks_on
 from tap_usage.reading.preview import Preview
 from tap_usage.reading.run import Run
 from tap_usage.reading.sheet import Sheet
@@ -28,7 +29,6 @@ from tap_usage.stream import UsageStream
 Told = dict[str, Any]
 T = TypeVar("T")
 
-ODD_SECONDS = 60
 COLUMNS_OF_A_FILE = 120
 DAY = len("2026-11-22")
 WORDS = {True: "yes", False: "no", None: "?"}
@@ -144,10 +144,8 @@ def _of_vendor(planned: list[_Planned]) -> Told:
     connection = workers.connection
     ahead = connection.clock_difference
     difference = None if ahead is None else round(ahead.total_seconds(), 1) + 0.0  # which is never -0.0
-    if difference is not None and abs(difference) > ODD_SECONDS:
-        told = "%s: the vendor's clock is %.0f seconds %s that of this machine: set the one that is wrong"
-        which = "ahead of" if difference > 0 else "behind"
-        logger.warning(told, connection.host.name, abs(difference), which)
+    for remark in remarks_on(connection):
+        logger.warning("%s: %s", connection.host.name, remark)
     requests = sum(one.estimate.requests or 0 for one in planned)
     return {
         "login": _login(workers),

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import re
-import socket
 from datetime import datetime, timedelta
-from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
 from tap_usage.sandbox import Sandbox
-from tests.looking import Test, looks
+from tests.looking import Test, hide_hosts, looks, set_dead_proxy, use_up
 from tests.rest.loopback import free_port
-from tests.rest.test_transport import PROXIES
 from tests.running import ImpatientTap
 
 
@@ -42,14 +37,7 @@ def test_a_wrong_secret(sandbox: Sandbox, test: Test, vendor: str) -> None:
 
 
 def test_a_wrong_region(test: Test, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = socket.getaddrinfo
-
-    def resolve(host: str, *rest: Any, **options: Any) -> object:  # noqa: ANN401 - as socket has it
-        if host.endswith("pure.clod"):
-            raise socket.gaierror
-        return known(host, *rest, **options)
-
-    monkeypatch.setattr("socket.getaddrinfo", resolve)
+    hide_hosts(monkeypatch, "pure.clod")
     done = test(genesys_region="usw2.pure.clod", genesys_api_url=None, genesys_login_url=None)
     (line,) = done.of("genesys")
     assert line == (
@@ -127,15 +115,11 @@ def test_no_entitlement(sandbox: Sandbox, test: Test) -> None:
 
 
 def test_a_dead_proxy(test: Test, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in PROXIES:
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    port = free_port()
-    monkeypatch.setenv("all_proxy", f"http://127.0.0.1:{port}")
+    place = set_dead_proxy(monkeypatch)
     done = test(elasticpath_api_url="http://api.invalid")
     (line,) = done.of("elasticpath")
     assert line.startswith("failed  proxy failed: connection refused on POST /oauth/access_token at http://api.invalid")
-    assert f"through the proxy 127.0.0.1:{port}: check the proxy in https_proxy" in line
+    assert f"through the proxy {place}: check the proxy in https_proxy" in line
     assert done.waited < 10
 
 
@@ -165,11 +149,7 @@ def test_a_clock_that_is_an_hour_off_is_told_and_no_failure(
 
 
 def test_a_rate_limit_that_is_nearly_used_up_is_told(sandbox: Sandbox, test: Test) -> None:
-    others = HTTPConnection(urlsplit(sandbox.url("genesys api")).netloc)
-    for _ in range(280):
-        others.request("GET", "/api/v2/oauth/clients", headers={"authorization": "x"})
-        others.getresponse().read()
-    others.close()
+    use_up(sandbox, 280)
     done = test()
     assert done.good
     told = r"ok  29\d of 300 requests of the vendor's rate limit are used, it begins anew in 60 s"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from tap_usage.sandbox import Sandbox
+from tests.looking import hide_hosts, set_dead_proxy, use_up
 from tests.planning import Planned
 
 
@@ -65,7 +67,54 @@ def test_the_difference_of_the_clocks_is_told(
 ) -> None:
     plan = Planned(capsys, sandbox.config, select=["demandbase_credits"], ahead=timedelta(hours=1))
     assert plan.told["vendors"]["demandbase"]["clock_difference_seconds"] == pytest.approx(3600, abs=2)
-    assert "seconds ahead of that of this machine" in caplog.text
+    assert "the vendor's clock is 1:00:00 ahead" in caplog.text
+
+
+def test_a_rate_limit_that_is_nearly_used_up_is_told(
+    sandbox: Sandbox, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    use_up(sandbox, 280)
+    plan = Planned(capsys, sandbox.config, select=["genesys_oauth_clients"])
+    assert plan.code == 0
+    assert "of 300 requests of the vendor's rate limit are used" in caplog.text
+
+
+def test_a_wrong_region_is_the_vendors(
+    sandbox: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hide_hosts(monkeypatch, "pure.clod")
+    of_sandbox = {name: value for name, value in sandbox.config.items() if not name.startswith("genesys_")}
+    client = {"genesys_client_id": "id", "genesys_client_secret": "secret", "genesys_region": "usw2.pure.clod"}
+    plan = Planned(capsys, of_sandbox | client)
+    assert "host name not found on POST /oauth/token" in plan.told["vendors"]["genesys"]["login"]
+    assert "check the region" in plan.told["vendors"]["genesys"]["login"]
+    assert plan.code == 1
+    assert plan.waited < 10
+
+
+def test_no_entitlement(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    sandbox.fault("demandbase.usage", "method_not_allowed", times=None)
+    plan = Planned(capsys, sandbox.config)
+    assert plan.code == 1
+    assert "405" in plan.stream("demandbase_credits")["problem"]
+    assert "not entitled to this API" in plan.stream("demandbase_credits")["problem"]
+
+
+def test_a_dead_proxy(sandbox: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    place = set_dead_proxy(monkeypatch)
+    plan = Planned(capsys, sandbox.config | {"elasticpath_api_url": "http://api.invalid"})
+    assert f"through the proxy {place}: check the proxy" in plan.told["vendors"]["elasticpath"]["login"]
+    assert plan.code == 1
+    assert plan.waited < 10
+
+
+def test_a_bad_file_of_certificates(
+    sandbox: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "corporate.pem"))
+    plan = Planned(capsys, sandbox.config | {"elasticpath_api_url": "https://127.0.0.1:1"})
+    assert "REQUESTS_CA_BUNDLE names " in plan.told["vendors"]["elasticpath"]["login"]
+    assert plan.code == 1
 
 
 def test_clocks_days_apart_are_the_failure_of_a_login(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:

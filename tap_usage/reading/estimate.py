@@ -63,7 +63,7 @@ def of_units(sheet: Sheet, units: Sequence[Unit], seen: Reading | None, now: dat
     if seen is None:
         return Estimate(partitions, 0, None, None, start, end)
     each = pages(seen, OVERLAP if isinstance(sheet.paging, OffsetPages) else 0)
-    rows = None if seen.expected is None else seen.expected * len(units)
+    rows = seen.expected if len(units) == 1 else None
     return Estimate(partitions, 0, each and each * len(units), rows, start, end)
 
 
