@@ -16,7 +16,7 @@ from rich.table import Table
 from tap_usage.reading import estimate
 from tap_usage.reading.estimate import Estimate
 from tap_usage.reading.executions import Executions
-from tap_usage.reading.finding import remarks_on
+from tap_usage.reading.finding import rate_limit_of, remarks_on
 from tap_usage.reading.preview import Preview
 from tap_usage.reading.run import Run
 from tap_usage.reading.sheet import Sheet
@@ -144,8 +144,11 @@ def _of_vendor(planned: list[_Planned]) -> Told:
     connection = workers.connection
     ahead = connection.clock_difference
     difference = None if ahead is None else round(ahead.total_seconds(), 1) + 0.0  # which is never -0.0
-    for remark in remarks_on(connection):
+    remarks = [*remarks_on(connection)]
+    for remark in remarks:
         logger.warning("%s: %s", connection.host.name, remark)
+    if connection.standing and (told := rate_limit_of(connection.standing)) not in remarks:
+        logger.info("%s: %s", connection.host.name, told)
     requests = sum(one.estimate.requests or 0 for one in planned)
     return {
         "login": _login(workers),

@@ -79,6 +79,16 @@ def test_a_rate_limit_that_is_nearly_used_up_is_told(
     assert "of 300 requests of the vendor's rate limit are used" in caplog.text
 
 
+def test_what_the_vendor_said_of_its_rate_limit_is_told(
+    sandbox: Sandbox, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "tap-usage"):
+        Planned(capsys, sandbox.config, select=["genesys_oauth_clients"])
+    (line,) = [record for record in caplog.records if "rate limit" in record.getMessage()]
+    assert line.levelname == "INFO"
+    assert line.getMessage().startswith("genesys: 2 of 300 requests of the vendor's rate limit are used")
+
+
 def test_a_wrong_region_is_the_vendors(
     sandbox: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

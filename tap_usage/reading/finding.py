@@ -11,6 +11,7 @@ from tap_usage.reading.failures import FORBIDDEN, text_of
 from tap_usage.reading.sheet import Sheet
 from tap_usage.rest.connection import Connection
 from tap_usage.rest.errors import RequestError
+from tap_usage.rest.host import Standing
 from tap_usage.rest.workers import Workers
 
 A_MINUTE = timedelta(minutes=1)
@@ -84,7 +85,10 @@ def remarks_on(connection: Connection) -> Iterator[str]:
         apart = timedelta(minutes=round(abs(difference) / A_MINUTE))
         yield f"the vendor's clock is {apart} {'ahead' if difference > timedelta() else 'behind'}"
     if standing and standing.used >= standing.allowed * NEARLY:
-        yield (
-            f"{standing.used:,} of {standing.allowed:,} requests of the vendor's rate limit are used, "
-            f"it begins anew in {standing.reset:.0f} s"
-        )
+        yield rate_limit_of(standing)
+
+
+def rate_limit_of(standing: Standing) -> str:
+    """Return what a vendor said of its rate limit."""
+    used = f"{standing.used:,} of {standing.allowed:,} requests of the vendor's rate limit are used"
+    return f"{used}, it begins anew in {standing.reset:.0f} s"
