@@ -45,7 +45,7 @@ def test_side_by_side_and_one_after_the_other_give_the_same_rows_and_the_same_st
     together = run(sandbox.config)
     side_by_side = Loop.run
 
-    def one_after_the_other(loop: Loop, tasks: Iterable[Task]) -> None:
+    def one_after_the_other(loop: Loop, tasks: Iterable[Task], **_: object) -> None:
         for task in tasks:
             side_by_side(loop, [task])
 

@@ -14,7 +14,7 @@ from tests.resilience.world import World
 from tests.running import Run, run
 from tests.truth import STREAMS
 
-SUMMARY = re.compile(r"(\d+)(?: of (\d+))? rows, (\d+) requests(?:, (\d+) vanished)?, \d+\.\d s")
+SUMMARY = re.compile(r"(\d+)(?: of (\d+))? rows, (\d+) requests(?:, (\d+) vanished)?, \d+\.\d s(?:, .*)?")
 COUNTED = ("elasticpath_promotions", "elasticpath_promotion_usages", "genesys_oauth_clients")
 
 

@@ -82,9 +82,9 @@ def test_a_pause_that_is_longer_than_is_waited_for_is_told() -> None:
     clock = VirtualClock()
     throttle = Throttle(clock)
     throttle.longest = 5.0
-    throttle.pause(4)
+    throttle.pause(4, "HTTP 429")
     throttle.take()
-    throttle.pause(42)
+    throttle.pause(42, "HTTP 429")
     with pytest.raises(PausedError, match="it takes no request for 42 s more"):
         throttle.take()
     assert clock.waits == [4]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tap_usage import schema, settings, tap
+from tap_usage import schema, settings, sources, tap
 from tap_usage.vendors import VENDORS
 from tap_usage.vendors.vendor import Vendor
 from tests.command import PROJECT, written
@@ -60,8 +60,8 @@ class Workshop:
         """Have the tap know these vendors, and perhaps its own."""
         vendors = (*(VENDORS if shipped else ()), *vendors)
         lists = [settings.COMMON, *(vendor.settings for vendor in vendors)]
-        self._patch.setattr(tap, "VENDORS", vendors)
-        self._patch.setattr(tap, "STREAMS", {sheet.name: sheet for vendor in vendors for sheet in vendor.streams})
+        self._patch.setattr(sources, "VENDORS", vendors)
+        self._patch.setattr(sources, "STREAMS", {sheet.name: sheet for vendor in vendors for sheet in vendor.streams})
         self._patch.setattr(tap.TapUsage, "config_jsonschema", settings.schema(lists))
 
     def schema(self, name: str, properties: Mapping[str, Any]) -> None:
