@@ -28,7 +28,7 @@ class Summary:
         requests: that were sent, repeats included.
         vanished: partitions that were listed and are gone.
         seconds: that it took.
-        bookmark_from, bookmark_to: before the run and after it, None if there is none.
+        up_to_before, up_to: the bookmark before the run and after it, None if there is none.
         failures: partitions and windows that failed; 1 if it is the whole stream.
         only_listed: it was only asked for what other streams depend on, its rows are not written.
     """
@@ -40,8 +40,8 @@ class Summary:
     requests: int
     vanished: int
     seconds: float
-    bookmark_from: str | None
-    bookmark_to: str | None
+    up_to_before: str | None
+    up_to: str | None
     failures: int
     only_listed: bool
 
@@ -54,8 +54,8 @@ class Summary:
         parts.append(f"{self.seconds:.1f} s")
         if self.final is not None:
             parts.append(f"{self.final} final, {self.not_final} not final")
-        if self.bookmark_from or self.bookmark_to:
-            parts.append(f"bookmark {self.bookmark_from or 'none'} -> {self.bookmark_to or 'none'}")
+        if self.up_to_before or self.up_to:
+            parts.append(f"up to {self.up_to or 'none'} (before: {self.up_to_before or 'none'})")
         if self.failures:
             parts.append(f"{self.failures} failed")
         if self.only_listed:
@@ -79,8 +79,8 @@ def _of_stream(run: Run, name: str) -> Summary:
         requests=meter.sent.count,
         vanished=meter.vanished,
         seconds=round(meter.seconds, 3),
-        bookmark_from=before,
-        bookmark_to=now,
+        up_to_before=before,
+        up_to=now,
         failures=run.failures.count(name),
         only_listed=meter.listed,
     )
@@ -129,7 +129,7 @@ def _draw(streams: Mapping[str, Summary]) -> None:
             "" if stream.final is None else f"{stream.final:,} + {stream.not_final:,}",
             f"{stream.requests:,}",
             f"{stream.seconds:,.1f}",
-            _moved(stream.bookmark_from, stream.bookmark_to),
+            _moved(stream.up_to_before, stream.up_to),
             f"{stream.failures:,}" if stream.failures else "",
             style="red" if stream.failures else "",
         )

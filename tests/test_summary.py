@@ -62,7 +62,7 @@ def test_the_figures_of_a_first_run_are_what_the_vendors_hold(sandbox: Sandbox, 
         assert stream["final"] == final, name
         assert stream["not_final"] == (None if final is None else len(rows) - final), name
         bookmark = done.bookmark(name) if promised.STREAMS[name].replication_key else None
-        assert (stream["bookmark_from"], stream["bookmark_to"]) == (None, bookmark), name
+        assert (stream["up_to_before"], stream["up_to"]) == (None, bookmark), name
         assert (stream["failures"], stream["vanished"], stream["only_listed"]) == (0, 0, False), name
         assert stream["requests"] > 0, name
         assert stream["seconds"] >= 0, name
@@ -79,11 +79,11 @@ def test_a_second_run_tells_from_where_to_where_its_bookmarks_moved(
     second = run(sandbox.config, state=first.state)
     for name, stream in told(log.text)["streams"].items():
         if promised.STREAMS[name].replication_key:
-            assert (stream["bookmark_from"], stream["bookmark_to"]) == (first.bookmark(name), second.bookmark(name))
+            assert (stream["up_to_before"], stream["up_to"]) == (first.bookmark(name), second.bookmark(name))
         if name in DATED:
             assert stream["final"] == sum(row["is_final"] for row in second.rows(name))
             assert stream["final"] + stream["not_final"] == stream["rows"]
-    moved = f", bookmark {first.bookmark(CLIENTS)} -> {second.bookmark(CLIENTS)}"
+    moved = f", up to {second.bookmark(CLIENTS)} (before: {first.bookmark(CLIENTS)})"
     assert first.bookmark(CLIENTS) != second.bookmark(CLIENTS)
     assert line_of(log, CLIENTS).endswith(moved)
 
@@ -99,7 +99,7 @@ def test_a_bookmark_whose_rows_were_lost_with_their_file_has_not_moved(
         stream_maps={"demandbase_api_usage": {"added": "int(api)"}},
     )
     stream = told(log.text)["streams"]["demandbase_api_usage"]
-    assert (done.code, stream["failures"], stream["bookmark_to"]) == (1, 1, None)
+    assert (done.code, stream["failures"], stream["up_to"]) == (1, 1, None)
     assert not done.state.get("bookmarks", {}).get("demandbase_api_usage", {}).get("replication_key_value")
 
 
@@ -154,7 +154,7 @@ def test_a_bookmark_that_cannot_be_read_is_not_repeated(sandbox: Sandbox, log: p
     state = {"bookmarks": {"demandbase_api_usage": {"replication_key_value": {"hunter2": 1}}}}
     run(sandbox.config, state=state)
     stream = told(log.text)["streams"]["demandbase_api_usage"]
-    assert (stream["bookmark_from"], stream["bookmark_to"], stream["failures"]) == (None, None, 1)
+    assert (stream["up_to_before"], stream["up_to"], stream["failures"]) == (None, None, 1)
     assert "hunter2" not in log.text
 
 
