@@ -9,11 +9,11 @@ def main() -> None:
     """Run the tap."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the tap listens to it, Ctrl-C ends the process without a word
     gc.disable()  # importing leaves no garbage, and looking for it takes a sixth of the start
-    from tap_usage import logs  # noqa: PLC0415
-    from tap_usage.reading.sheet import SheetError  # noqa: PLC0415
+    from tap_usage import logs
+    from tap_usage.reading.sheet import SheetError
 
     try:
-        from tap_usage.tap import TapUsage  # noqa: PLC0415
+        from tap_usage.tap import TapUsage
     except SheetError as error:
         sys.exit(f"a data sheet in tap_usage/vendors cannot be true: {error}")
     gc.freeze()

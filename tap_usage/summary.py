@@ -111,9 +111,9 @@ def _is_drawn() -> bool:
 
 
 def _draw(streams: Mapping[str, Summary]) -> None:
-    from rich import box  # noqa: PLC0415 - only a terminal needs it
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     table.add_column("stream", overflow="fold")

@@ -94,7 +94,7 @@ class TapUsage(Sources):
 
     def plan(self, form: str) -> None:
         """Tell on standard output what `run` would do, as `table` or `json`, and in the log what cannot be read."""
-        from tap_usage import plan  # noqa: PLC0415 - a run needs no tables
+        from tap_usage import plan
 
         self._caution()
         self.this_run.state = deepcopy(cast("dict[str, Any]", self.state))

@@ -96,7 +96,7 @@ def tell(standing: Standing) -> Task:
     if not logger.isEnabledFor(logging.INFO):
         return
     if os.isatty(2) and not os.isatty(1):  # records on the same terminal would tear what is redrawn
-        from tap_usage import terminal  # noqa: PLC0415 - would cost each start what few need
+        from tap_usage import terminal
 
         if console := terminal.interactive():
             yield from terminal.redraw(console, standing.looks(), lambda: [*standing.lines, *standing.waits])
