@@ -83,7 +83,7 @@ class _Begun(Generic[Key]):
         due: its requests for which there is no room yet.
         polls: it is one that waits for the vendor.
         held: bytes it was handed and has not given.
-        silent_since: when it last gave something, or became the first; None for one that is read ahead.
+        silent_since: when it last gave something, or came to be one that may give.
         idle: it had nothing to send: as long as `Memory.freed` is this, or for `NOTHING` until something happens to it.
     """
 
@@ -94,7 +94,7 @@ class _Begun(Generic[Key]):
     due: deque[Ask] = field(default_factory=deque)
     polls: bool = False
     held: int = 0
-    silent_since: float | None = None
+    silent_since: float = 0.0
     idle: int | None = None
 
 
@@ -114,6 +114,7 @@ class _Fanout(Generic[Key]):
         self._active: deque[_Begun[Key]] = deque()
         self._polling = 0
         self._held = 0
+        self._giving: list[_Begun[Key]] = []
         self._more = True
 
     def events(self) -> Iterator[Event[Key] | None]:
@@ -125,9 +126,9 @@ class _Fanout(Generic[Key]):
                     self._active.append(_Begun(*following))
             if not self._active:
                 return
-            givers = self._givers()
+            self._giving = self._givers()
             self._workers.dispatch()
-            yield next(filter(None, map(self._event, givers)), None)
+            yield next(filter(None, map(self._event, self._giving)), None)
 
     def release(self) -> None:
         """Give all memory back."""
@@ -147,7 +148,7 @@ class _Fanout(Generic[Key]):
             if late and self._group(begun.key) in late:
                 continue
             givers.append(begun)
-            if begun.silent_since is None:
+            if begun not in self._giving:
                 begun.silent_since = now
                 begun.idle = None
             if now - begun.silent_since < LATE_SECONDS:
@@ -177,9 +178,13 @@ class _Fanout(Generic[Key]):
         freed = self._share.memory.freed
         return any(self._send(begun) for begun in self._active if begun.idle is None or NOTHING < begun.idle < freed)
 
+    def _waits_for_another(self, begun: _Begun[Key]) -> bool:
+        """Return whether it is late, and another one has something to give: late ones take turns outside the limits."""
+        return begun is not self._giving[-1] and any(other.held for other in self._giving if other is not begun)
+
     def _send(self, begun: _Begun[Key]) -> bool:
         """Send one request if there is one to send. Nothing will ever come of a reading that has none left: end it."""
-        reading, first = begun.reading, begun.silent_since is not None
+        reading, first = begun.reading, begun in self._giving and not self._waits_for_another(begun)
         begun.idle = NOTHING
         if reading.finished:
             return False

@@ -21,3 +21,8 @@ def test_deep_partitions_end_with_the_truth_whatever_is_slow_and_whatever_moves(
     assert tally.deep > tally.partitions / 2
     assert tally.full > tally.runs / 4
     assert tally.failed < tally.partitions / 4
+
+
+@pytest.mark.parametrize("seed", [20262379])
+def test_a_reading_that_was_passed_on_to_and_is_behind_again_is_read_ahead_within_bounds(seed: int) -> None:
+    run(seed, Tally())
