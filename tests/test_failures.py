@@ -119,6 +119,17 @@ def test_a_missing_permission_of_a_run_is_one_line_for_each_stream_and_all_of_it
     assert sum("HTTP 403" in record.getMessage() for record in debugged) == 3 * clients
 
 
+@pytest.mark.parametrize("vendor", ["genesys", "pingone"])
+def test_a_login_that_is_forbidden_is_one_line_that_names_no_permission_of_a_stream(
+    sandbox: Sandbox, vendor: str
+) -> None:
+    sandbox.fault(f"{vendor}.token", "forbidden", times=None)
+    (line,) = run(sandbox.config).failures
+    assert line.startswith(f"{vendor}: {vendor}_")
+    assert "HTTP 403" in line
+    assert "needs" not in line
+
+
 def test_an_id_with_a_line_feed_stays_in_its_line(sandbox: Sandbox) -> None:
     promotion = sandbox.elasticpath.promotions[0]
     promotion["id"] = "p1\n2026-01-01 | ERROR | all is lost"

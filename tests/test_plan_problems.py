@@ -55,6 +55,15 @@ def test_a_wrong_secret_is_the_vendors_and_the_others_are_planned(
     assert {vendor["login"] for name, vendor in vendors.items() if name != "genesys"} == {"ok"}
 
 
+def test_a_login_that_is_forbidden_is_no_missing_permission(
+    sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sandbox.fault("genesys.token", "forbidden", times=None)
+    plan = Planned(capsys, sandbox.config, select=["genesys_oauth_clients"])
+    assert "HTTP 403" in plan.told["vendors"]["genesys"]["login"]
+    assert plan.stream("genesys_oauth_clients")["permission"] is None
+
+
 def test_a_vendor_that_is_not_there_is_named_soon(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     sandbox.close_listener("demandbase api")
     plan = Planned(capsys, sandbox.config)

@@ -110,8 +110,8 @@ def text_of(error: Exception, permission: str = "") -> str:
 
 
 def is_forbidden(error: Exception) -> bool:
-    """Return whether the credentials lack a right."""
-    return isinstance(error, RequestError) and error.status == FORBIDDEN
+    """Return whether the credentials lack a right: a login that is forbidden is not about what a stream needs."""
+    return isinstance(error, RequestError) and error.status == FORBIDDEN and not error.login
 
 
 def _kind(error: Exception) -> Hashable:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-from tap_usage.reading.failures import FORBIDDEN, text_of
+from tap_usage.reading.failures import is_forbidden, text_of
 from tap_usage.reading.sheet import Sheet
 from tap_usage.rest.connection import Connection
 from tap_usage.rest.errors import RequestError
 from tap_usage.rest.host import Standing
-from tap_usage.rest.workers import Workers
 
 A_MINUTE = timedelta(minutes=1)
 NEARLY = 0.8
@@ -54,28 +52,19 @@ def lines(findings: Sequence[Finding]) -> Iterator[str]:
         yield f"{finding.stream:{name}}  {finding.status:{status}}  {finding.told}".rstrip()
 
 
-def refused(sheet: Sheet, workers: Workers, error: Exception) -> Finding:
+def refused(sheet: Sheet, error: Exception) -> Finding:
     """Return the finding of a stream that cannot be read."""
     text = text_of(error)
     status = error.status if isinstance(error, RequestError) else None
     if status is None:
         return Finding(sheet.name, readable=False, status="failed", problem=text)
-    lacks = status == FORBIDDEN and not _is_login(workers)
     return Finding(
         sheet.name,
         readable=False,
         status=str(status),
         problem=text.removeprefix(f"HTTP {status} "),
-        permission=sheet.permission if lacks else "",
+        permission=sheet.permission if is_forbidden(error) else "",
     )
-
-
-def _is_login(workers: Workers) -> bool:
-    """Return whether the login failed, and with it all streams."""
-    with suppress(Exception):
-        workers.started()
-        return False
-    return True
 
 
 def remarks_on(connection: Connection) -> Iterator[str]:

@@ -81,7 +81,7 @@ class Look:
         sheet, name = look.sheet, look.sheet.name
         meter, error = self.run.meters[name], self.run.errors.get(name)
         if error and not isinstance(error, UnlistedError | StillRunsError):
-            return refused(look.sheet, look.workers, error)
+            return refused(look.sheet, error)
         if 0 < meter.over == meter.vanished:
             what = f"nothing is there, in {meter.over:,} of {look.known:,} tried"
             return Finding(name, None, str(NOT_FOUND), what)

@@ -12,7 +12,7 @@ import msgspec
 from urllib3.util import parse_url
 
 from tap_usage.rest.clock import Clock
-from tap_usage.rest.errors import LONGEST_WAIT_SECONDS, LinkRefusedError, Verdict, plain, waits
+from tap_usage.rest.errors import LONGEST_WAIT_SECONDS, LinkRefusedError, RequestError, Verdict, plain, waits
 from tap_usage.rest.host import Host, Standing
 from tap_usage.rest.login import Fixed, Headers, Login, Refusals
 from tap_usage.rest.patience import Patience
@@ -190,7 +190,10 @@ class Connection:
         scheme, _, rest = url.partition("://")
         authority, slash, path = rest.partition("/")
         wire = Wire("POST", f"{scheme}://{authority}", slash + path, {**self._headers, **headers}, body)
-        return self._send(wire, Request(path, "POST", check=check), Fixed({}))
+        try:
+            return self._send(wire, Request(path, "POST", check=check), Fixed({}))
+        except RequestError as error:
+            raise replace(error, login=True) from None
 
     def _send(self, wire: Wire, request: Request, login: Login) -> Answer:
         self.check()

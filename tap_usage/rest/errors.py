@@ -153,6 +153,7 @@ class RequestError(ReadError):
         tries: how often it was sent.
         final: asking again is in vain: it was refused, or cannot be sent from this machine.
         at: where it was sent to: scheme and host, and the proxy where there is one.
+        login: it was to log in, and is about all that the vendor is asked.
     """
 
     where: str
@@ -164,6 +165,7 @@ class RequestError(ReadError):
     tries: int = 1
     final: bool = False
     at: str = ""
+    login: bool = False
 
     @property
     def briefly(self) -> str:
