@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tap_usage.reading.look import Look
 from tap_usage.sandbox import Sandbox
 from tests.command import tap
 from tests.looking import Test, looks
@@ -107,27 +106,6 @@ def test_a_look_that_is_ended_tells_what_it_knows(
     assert ended.value.code == 130
     told = dict(line.split(maxsplit=1) for line in capsys.readouterr().err.splitlines())
     assert told["genesys_organization_usage"] == told["genesys_client_usage"] == "-   the look at it was ended"
-
-
-def test_for_a_plan_lists_are_read_whole_and_no_query_is_submitted(sandbox: Sandbox) -> None:
-    for _ in range(250):
-        sandbox.elasticpath.add_promotion()
-    planned = ImpatientTap(config=sandbox.config, message_writer=KeptLines())
-    streams = planned.streams
-    looked = Look(((each.sheet, each.workers) for each in streams.values()), whole_lists=True, queries=False)
-    planned.loop.run(looked.tasks())
-    found = {finding.stream: finding for finding in looked.findings}
-    promotions = len(sandbox.elasticpath.promotions)
-    assert found["elasticpath_promotions"].rows == promotions
-    assert len(looked.run.listed[type(streams["elasticpath_promotions"].sheet)].contexts) == promotions
-    assert found["elasticpath_promotion_usages"].readable
-    assert sandbox.count("elasticpath.usages") == 1
-    assert found["genesys_client_usage"].readable is None
-    assert found["genesys_client_usage"].problem == "takes a query, which was not submitted"
-    assert {seen.operation for seen in sandbox.requests if "genesys" in seen.operation} == {
-        "genesys.token",
-        "genesys.clients",
-    }
 
 
 def test_the_command_tells_a_line_for_each_stream_at_any_level_and_exits_by_them(

@@ -26,7 +26,6 @@ class Finding:
         status: `ok`, the HTTP status of a refusal, `failed`, or `-`.
         problem: why it cannot be read, or was not tried; "" if nothing is wrong.
         permission: what the credentials lack, "" if that is not it.
-        rows: that the vendor says there are in all of it, None if it does not say.
         remarks: what is no failure but good to know.
     """
 
@@ -35,7 +34,6 @@ class Finding:
     status: str
     problem: str = ""
     permission: str = ""
-    rows: int | None = None
     remarks: tuple[str, ...] = ()
 
     @property

@@ -14,9 +14,9 @@ from tap_usage.reading.windows import Calendar
 from tap_usage.rest import fanout
 from tap_usage.rest.connection import Connection
 from tap_usage.rest.loop import Task
+from tap_usage.rest.pages.page_by_page import PageByPage
 from tap_usage.rest.pages.polling import Execution, StillRunsError
-from tap_usage.rest.pages.query import NOT_FOUND, Ask, Reading, Row
-from tap_usage.rest.request import Answer
+from tap_usage.rest.pages.query import NOT_FOUND, Reading, Row
 from tap_usage.rest.workers import Workers
 
 LISTS_TRIED = 10
@@ -41,23 +41,15 @@ class Look:
 
     Args:
         streams: sheets, parents before their children, each with the workers of its vendor.
-        whole_lists: what others depend on is listed to its end, not only until there is something to try them on.
-        queries: what takes a query that runs at the vendor is tried too.
-
-    Attributes:
-        run: what was listed, what failed, and the meters.
     """
 
-    def __init__(
-        self, streams: Iterable[tuple[Sheet, Workers]], *, whole_lists: bool = False, queries: bool = True
-    ) -> None:
-        self.run = Trial()
-        self._queries = queries
-        self._looks = {sheet.name: _Pass(sheet, self.run, workers, whole=whole_lists) for sheet, workers in streams}
+    def __init__(self, streams: Iterable[tuple[Sheet, Workers]]) -> None:
+        self._run = Trial()
+        self._looks = [_Pass(sheet, self._run, workers) for sheet, workers in streams]
 
     def tasks(self) -> list[Task]:
         """Return what has to be done, for a loop."""
-        return [self._task(each) for each in self._looks.values() if self._queries or not each.sheet.results]
+        return [self._task(each) for each in self._looks]
 
     def _task(self, look: _Pass) -> Task:
         look.workers.connection.hasten()
@@ -70,7 +62,7 @@ class Look:
         """What was found, in the order of the streams; remarks on a vendor stand with its first stream."""
         told: set[Connection] = set()
         found = []
-        for look in self._looks.values():
+        for look in self._looks:
             connection = look.workers.connection
             remarks = () if connection in told else tuple(remarks_on(connection))
             told.add(connection)
@@ -78,8 +70,8 @@ class Look:
         return found
 
     def _finding(self, look: _Pass) -> Finding:
-        sheet, name = look.sheet, look.sheet.name
-        meter, error = self.run.meters[name], self.run.errors.get(name)
+        name = look.sheet.name
+        meter, error = self._run.meters[name], self._run.errors.get(name)
         if error and not isinstance(error, UnlistedError | StillRunsError):
             return refused(look.sheet, error)
         if 0 < meter.over == meter.vanished:
@@ -88,16 +80,13 @@ class Look:
         if why := self._untried(look):
             return Finding(name, None, "-", why)
         runs = f"its query still runs after {QUERY_SECONDS:.0f} s" if error else ""
-        rows = meter.expected if meter.over == look.known and not sheet.windows else None
-        return Finding(name, readable=True, status="ok", problem=runs, rows=rows)
+        return Finding(name, readable=True, status="ok", problem=runs)
 
     def _untried(self, look: _Pass) -> str:
         """Return why a stream was not tried; "" if it was."""
-        sheet, meter, error = look.sheet, self.run.meters[look.sheet.name], self.run.errors.get(look.sheet.name)
+        sheet, meter, error = look.sheet, self._run.meters[look.sheet.name], self._run.errors.get(look.sheet.name)
         if isinstance(error, UnlistedError):
             return str(error)
-        if sheet.results and not self._queries:
-            return "takes a query, which was not submitted"
         if not look.over:
             return "the look at it was ended"
         if meter.over or not sheet.parent:
@@ -113,7 +102,7 @@ class _Pass(Extraction):
     Of a stream that others depend on it reads until there is something to try them on.
     """
 
-    def __init__(self, sheet: Sheet, run: Run, workers: Workers, *, whole: bool) -> None:
+    def __init__(self, sheet: Sheet, run: Run, workers: Workers) -> None:
         sheet = type(sheet)(sheet.config)
         if isinstance(sheet.paging, Execution):
             sheet.paging = _soon(sheet.paging)
@@ -122,14 +111,11 @@ class _Pass(Extraction):
         self.workers = workers
         self.known = 0
         self.over = False
-        self._whole = whole and bool(sheet.children)
         self._found = False
 
     def _partitions(self) -> Generator[list[Row], None, tuple[Sequence[tuple[str, Context]], bool]]:
         contexts, complete = yield from super()._partitions()
         self.known = len(contexts)
-        if self._whole:
-            return contexts, complete
         return contexts[: LISTS_TRIED if self.sheet.children else 1], complete
 
     def _calendar(self, today: date) -> Calendar:
@@ -137,9 +123,6 @@ class _Pass(Extraction):
         return replace(calendar, start_date=calendar.last.start, span=1)
 
     def _events(self, readings: Iterable[tuple[Unit, Reading]]) -> Iterator[fanout.Event[Unit] | None]:
-        if self._whole:
-            yield from super()._events(readings)
-            return
         for unit, reading in readings:
             for event in super()._events([(unit, reading)]):
                 yield event
@@ -151,12 +134,11 @@ class _Pass(Extraction):
 
     def _children_of(self, rows: list[Row], unit: Unit) -> list[tuple[str, Context]]:
         found = super()._children_of(rows, unit)
-        self._found |= bool(found) and not self._whole
+        self._found |= bool(found)
         return found
 
     def _listed(self, found: list[tuple[str, Context]], names: Collection[str], *, complete: bool) -> None:
-        tried_all = self._whole or self.known <= LISTS_TRIED
-        super()._listed(found, names, complete=complete and tried_all and not self._found)
+        super()._listed(found, names, complete=complete and self.known <= LISTS_TRIED and not self._found)
         if found:
             kind = type(self.sheet)
             self._run.listed[kind] = replace(self._run.listed[kind], complete=True)
@@ -166,41 +148,7 @@ class _Pass(Extraction):
             super()._refuse_nothing_everywhere(partitions)
 
     def _reading(self, unit: Unit, calendar: Calendar | None) -> Reading:
-        reading = super()._reading(unit, calendar)
-        return reading if self._whole else _PageByPage(reading, first=not self.sheet.children)
-
-
-class _PageByPage(Reading):
-    """A reading that sends nothing before its last page was given.
-
-    Args:
-        reading: what is read.
-        first: with its first page it is over.
-    """
-
-    def __init__(self, reading: Reading, *, first: bool) -> None:
-        super().__init__()
-        self._reading = reading
-        self._first = first
-
-    def next_ask(self) -> Ask | None:
-        return None if self.pages else self._reading.next_ask()
-
-    def take(self, ask: Ask, answer: Answer) -> None:
-        self._reading.take(ask, answer)
-        self._follow()
-
-    def fail(self, ask: Ask, error: Exception) -> None:
-        self._reading.fail(ask, error)
-        self._follow()
-
-    def _follow(self) -> None:
-        reading = self._reading
-        self.pages.extend(reading.pages)
-        reading.pages.clear()
-        self.vanished, self.expected, self.received = reading.vanished, reading.expected, reading.received
-        if reading.finished or (self._first and self.pages):
-            self.end(reading.error)
+        return PageByPage(super()._reading(unit, calendar), first=not self.sheet.children)
 
 
 def _soon(paging: Execution) -> Execution:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from functools import partial
 
 from tap_usage.reading.extraction import Extraction
 from tap_usage.reading.sheet import Unit
+from tap_usage.rest.pages.page_by_page import PageByPage
 from tap_usage.rest.pages.query import Reading, Row
 
 
@@ -24,15 +24,11 @@ class Preview(Extraction):
         return [*self._progress(*self._today(), listed, complete=complete).units(contexts)]
 
     def peek(self, unit: Unit) -> Generator[list[Row], None, Reading]:
-        """Send the first request of a unit and return its reading, which has taken the answer; a failure is noted."""
+        """Read the first page of a unit and return its reading, which has taken the answer; a failure is noted."""
         reading = self._reading(unit, self._today()[1])
-        while self._workers.in_flight >= self._workers.connection.allowed:
-            yield []
-        if ask := reading.next_ask():
-            answered = self._workers.awaited(partial(self._workers.connection.send, ask.request))
-            while (outcome := answered()) is None:
+        for event in self._events([(unit, PageByPage(reading, first=True))]):
+            if event is None:
                 yield []
-            reading.fail(ask, outcome) if isinstance(outcome, Exception) else reading.take(ask, outcome)
         yield from self._judge(unit, reading)
         if reading.error:
             self._run.failed(self._sheet, self._where(unit), reading.error)

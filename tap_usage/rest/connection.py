@@ -193,7 +193,8 @@ class Connection:
         try:
             return self._send(wire, Request(path, "POST", check=check), Fixed({}))
         except RequestError as error:
-            raise replace(error, login=True) from None
+            error.login = True
+            raise
 
     def _send(self, wire: Wire, request: Request, login: Login) -> Answer:
         self.check()

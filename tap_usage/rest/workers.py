@@ -8,12 +8,11 @@ from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol
 
 from tap_usage.rest.connection import Connection
 from tap_usage.rest.loop import Loop
 
-T = TypeVar("T")
 Handed = Any  # what a receiver gave along, and what its task returned or raised
 
 
@@ -50,10 +49,10 @@ class Sent:
             self.count += 1
 
 
-class _Awaited(Generic[T]):
+class _Beginning:
     def __init__(self) -> None:
         self.gone = False
-        self.outcome: T | Exception | None = None
+        self.outcome: datetime | Exception | None = None
 
     def receive(self, what: Handed, outcome: Handed) -> None:  # noqa: ARG002 - there is only one
         self.outcome = outcome
@@ -78,7 +77,7 @@ class Workers:
         self.sources: deque[Source] = deque()
         self._tasks: queue.SimpleQueue[tuple[Callable[[], Any], Receiver, Any] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self._beginning: Callable[[], datetime | Exception | None] | None = None
+        self._beginning: _Beginning | None = None
 
     def started(self) -> datetime | None:
         """Return the vendor's clock when the run first asked; None while it is not known.
@@ -88,17 +87,11 @@ class Workers:
             ClockError: when it is more than a day from that of this machine.
         """
         if self._beginning is None:
-            self._beginning = self.awaited(self.connection.started)
-        outcome = self._beginning()
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
-
-    def awaited(self, task: Callable[[], T]) -> Callable[[], T | Exception | None]:
-        """Have a task done that nobody else waits for; returns what tells its outcome, None until there is one."""
-        receiver: _Awaited[T] = _Awaited()
-        self.submit(task, receiver)
-        return lambda: receiver.outcome
+            self._beginning = _Beginning()
+            self.submit(self.connection.started, self._beginning)
+        if isinstance(self._beginning.outcome, Exception):
+            raise self._beginning.outcome
+        return self._beginning.outcome
 
     def dispatch(self) -> None:
         """Send requests as long as there are some and the vendor may be asked, one from each source in turn."""
