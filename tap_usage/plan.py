@@ -16,7 +16,7 @@ from rich.table import Table
 from tap_usage.reading import estimate
 from tap_usage.reading.estimate import Estimate
 from tap_usage.reading.executions import Executions
-from tap_usage.reading.finding import rate_limit_of, remarks_on
+from tap_usage.reading.finding import remarks_on, said_of
 from tap_usage.reading.preview import Preview
 from tap_usage.reading.run import Run
 from tap_usage.reading.sheet import Sheet
@@ -147,7 +147,7 @@ def _of_vendor(planned: list[_Planned]) -> Told:
     remarks = [*remarks_on(connection)]
     for remark in remarks:
         logger.warning("%s: %s", connection.host.name, remark)
-    if connection.standing and (told := rate_limit_of(connection.standing)) not in remarks:
+    if connection.rate_limit and (told := said_of(connection.rate_limit)) not in remarks:
         logger.info("%s: %s", connection.host.name, told)
     requests = sum(one.estimate.requests or 0 for one in planned)
     return {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import difflib
 import json
 import re
@@ -120,14 +122,20 @@ def normalize(config: dict[str, Any], settings: Mapping[str, Any]) -> None:
 
 
 def _from_text(text: str, types: Iterable[str]) -> Any:  # noqa: ANN401 - a setting
-    if "array" in types and text.startswith("['"):
-        text = text.replace("'", '"')  # Meltano gives its commands lists as Python writes them
     try:
         value = json.loads(text.lower() if "boolean" in types else text)  # `True` is Python's word, and YAML's
     except ValueError:
-        return [part.strip() for part in text.split(",")] if "array" in types else text
+        return _list(text) if "array" in types else text
     wrong = isinstance(value, bool) and "boolean" not in types
     return text if wrong or isinstance(value, str) else value
+
+
+def _list(text: str) -> list[Any]:
+    """Return a list that is no JSON: as Python writes it, which Meltano does for its commands, or with commas."""
+    with contextlib.suppress(ValueError, SyntaxError):
+        if isinstance(value := ast.literal_eval(text), list):
+            return value
+    return [part.strip() for part in text.split(",")]
 
 
 def problems(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, ClassVar, cast
 
@@ -79,13 +79,14 @@ class Sources(CommandLine):
 
     def discover_streams(self) -> list[UsageStream]:
         """Return the streams of the configured vendors."""
-        defaults = {name: setting.get("default") for name, setting in self.config_jsonschema["properties"].items()}
-        config = {name: value for name, value in defaults.items() if value is not None} | dict(self.config)
+        known = self.config_jsonschema["properties"]
+        config = {name: setting.get("default") for name, setting in known.items()} | dict(self.config)
+        given = {name: value for name, value in config.items() if value is not None}
         streams = []
         for vendor in self.vendors:
-            workers = Workers(self._connect(vendor), self.loop)
+            workers = Workers(self._connect(vendor, config), self.loop)
             self._workers.append(workers)
-            streams += [UsageStream(self, sheet(config), self.this_run, workers) for sheet in vendor.streams]
+            streams += [UsageStream(self, sheet(given), self.this_run, workers) for sheet in vendor.streams]
         return streams
 
     @property
@@ -110,10 +111,8 @@ class Sources(CommandLine):
                 rules = maps.rules_of(name, self.config["stream_maps"])
                 self._unmapped[name] = maps.MapError.of_fields(maps.unreadable(rules))
 
-    def _connect(self, vendor: Vendor) -> Connection:
-        agent = self.config.get("user_agent") or f"{self.name}/{version(self.package_name)}"
-        defaults = {name: setting.get("default") for name, setting in self.config_jsonschema["properties"].items()}
-        config = defaults | dict(self.config)
+    def _connect(self, vendor: Vendor, config: Mapping[str, Any]) -> Connection:
+        agent = config["user_agent"] or f"{self.name}/{version(self.package_name)}"
         return Connection(
             vendor.host(config),
             self.clock,

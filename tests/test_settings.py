@@ -209,6 +209,7 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
         ("pingone_requests_per_second", "0", 0),
         ("elasticpath_promotion_ids", '["a", "b"]', ["a", "b"]),
         ("elasticpath_promotion_ids", "a, b", ["a", "b"]),
+        ("elasticpath_promotion_ids", "['a', \"b's\"]", ["a", "b's"]),
         ("elasticpath_promotion_ids", "a", ["a"]),
         ("genesys_group_by", "OAuthClientId,HttpMethod", ["OAuthClientId", "HttpMethod"]),
         ("flattening_enabled", "true", True),

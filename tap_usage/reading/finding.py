@@ -10,7 +10,7 @@ from tap_usage.reading.failures import is_forbidden, text_of
 from tap_usage.reading.sheet import Sheet
 from tap_usage.rest.connection import Connection
 from tap_usage.rest.errors import RequestError
-from tap_usage.rest.host import Standing
+from tap_usage.rest.host import RateLimit
 
 A_MINUTE = timedelta(minutes=1)
 NEARLY = 0.8
@@ -67,15 +67,15 @@ def refused(sheet: Sheet, error: Exception) -> Finding:
 
 def remarks_on(connection: Connection) -> Iterator[str]:
     """Yield what is no failure of a vendor but good to know."""
-    difference, standing = connection.clock_difference, connection.standing
+    difference, limit = connection.clock_difference, connection.rate_limit
     if difference is not None and abs(difference) >= A_MINUTE:
         apart = timedelta(minutes=round(abs(difference) / A_MINUTE))
         yield f"the vendor's clock is {apart} {'ahead' if difference > timedelta() else 'behind'}"
-    if standing and standing.used >= standing.allowed * NEARLY:
-        yield rate_limit_of(standing)
+    if limit and limit.used >= limit.allowed * NEARLY:
+        yield said_of(limit)
 
 
-def rate_limit_of(standing: Standing) -> str:
+def said_of(limit: RateLimit) -> str:
     """Return what a vendor said of its rate limit."""
-    used = f"{standing.used:,} of {standing.allowed:,} requests of the vendor's rate limit are used"
-    return f"{used}, it begins anew in {standing.reset:.0f} s"
+    used = f"{limit.used:,} of {limit.allowed:,} requests of the vendor's rate limit are used"
+    return f"{used}, it begins anew in {limit.reset:.0f} s"

@@ -13,7 +13,7 @@ from urllib3.util import parse_url
 
 from tap_usage.rest.clock import Clock
 from tap_usage.rest.errors import LONGEST_WAIT_SECONDS, LinkRefusedError, RequestError, Verdict, plain, waits
-from tap_usage.rest.host import Host, Standing
+from tap_usage.rest.host import Host, RateLimit
 from tap_usage.rest.login import Fixed, Headers, Login, Refusals
 from tap_usage.rest.patience import Patience
 from tap_usage.rest.request import Answer, Check, Request, Wire
@@ -127,9 +127,9 @@ class Connection:
         return self._sender.time.difference
 
     @property
-    def standing(self) -> Standing | None:
+    def rate_limit(self) -> RateLimit | None:
         """What the vendor last said of its rate limit, if it says anything."""
-        return self._sender.standing
+        return self._sender.rate_limit
 
     def resolve(self, path: str) -> str:
         """Return the absolute URL of a path or link.

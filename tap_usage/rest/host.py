@@ -30,7 +30,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RateLimit:
     """What a vendor last said of its rate limit; `reset` is in seconds."""
 
     used: int

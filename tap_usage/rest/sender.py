@@ -12,7 +12,7 @@ from tap_usage.rest.bodies import decode
 from tap_usage.rest.clock import Clock
 from tap_usage.rest.errors import LONGEST_WAIT_SECONDS, RequestError, Rule, Verdict, dig, judge, retry_after, word
 from tap_usage.rest.exchange import Response, read
-from tap_usage.rest.host import Host, Standing
+from tap_usage.rest.host import Host, RateLimit
 from tap_usage.rest.network import AGAIN_ADVICE, LocalError, explain
 from tap_usage.rest.patience import UNREACHED_SECONDS, Patience
 from tap_usage.rest.request import Answer, Request, Wire
@@ -62,7 +62,7 @@ class Sender:
     Attributes:
         throttle: of all requests.
         time: the vendor's clock.
-        standing: what the vendor last said of its rate limit.
+        rate_limit: what the vendor last said of its rate limit.
 
     Args:
         host: the vendor's data sheet.
@@ -85,7 +85,7 @@ class Sender:
     ) -> None:
         self.throttle = Throttle(clock, host.per_second)
         self.time = VendorClock(host.name, clock)
-        self.standing: Standing | None = None
+        self.rate_limit: RateLimit | None = None
         self._host = host
         self._rules = (*host.rules, host.auth.refusal)
         self._clock = clock
@@ -184,10 +184,10 @@ class Sender:
         if budget and budget.allowed in response.headers:
             try:
                 used, allowed = (int(response.headers[name]) for name in (budget.used, budget.allowed))
-                self.standing = Standing(used, allowed, float(response.headers[budget.reset]))
+                self.rate_limit = RateLimit(used, allowed, float(response.headers[budget.reset]))
             except (KeyError, ValueError):
                 return
             if used >= allowed and response.status in SUCCESS:
                 per = f" of this {budget.per}" if budget.per else ""
                 why = f"{used:,} of {allowed:,} requests{per} used"
-                self.throttle.pause(min(self.standing.reset, LONGEST_WAIT_SECONDS), why)
+                self.throttle.pause(min(self.rate_limit.reset, LONGEST_WAIT_SECONDS), why)
