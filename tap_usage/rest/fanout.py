@@ -178,13 +178,9 @@ class _Fanout(Generic[Key]):
         freed = self._share.memory.freed
         return any(self._send(begun) for begun in self._active if begun.idle is None or NOTHING < begun.idle < freed)
 
-    def _waits_for_another(self, begun: _Begun[Key]) -> bool:
-        """Return whether it is late, and another one has something to give: late ones take turns outside the limits."""
-        return begun is not self._giving[-1] and any(other.held for other in self._giving if other is not begun)
-
     def _send(self, begun: _Begun[Key]) -> bool:
         """Send one request if there is one to send. Nothing will ever come of a reading that has none left: end it."""
-        reading, first = begun.reading, begun in self._giving and not self._waits_for_another(begun)
+        reading, first = begun.reading, begun in self._giving
         begun.idle = NOTHING
         if reading.finished:
             return False
