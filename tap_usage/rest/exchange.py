@@ -11,7 +11,6 @@ from typing import IO, cast
 
 from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3.connection import HTTPConnection
-from urllib3.exceptions import ReadTimeoutError
 
 from tap_usage.rest.punctual import Punctual
 
@@ -59,9 +58,9 @@ class Line:
         try:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # there may be an answer that says why
                 self._opened.sock.sendall(request)
-            self._punctual.hurry()
+            self._punctual.begin()
             response = Response(self, self._received)
-            self._punctual.relax()
+            self._punctual.begin()  # the body has its own time
         except BaseException:
             self.close()
             raise
@@ -80,7 +79,7 @@ class Line:
 
     def _has_more(self) -> bool:
         """Whether something came behind the answer. What is still in the socket is seen before it is used again."""
-        self._punctual.over = True
+        self._punctual.end()
         pending = getattr(self._opened.sock, "pending", None)
         return bool(self._received.peek(1) or (pending and pending()))
 
@@ -219,7 +218,7 @@ class Response:
         try:
             while self._next_line():
                 pass
-        except IncompleteRead:  # hung up, but all of the body is there
+        except (HTTPException, OSError):  # all of the body is there
             self._odd = True
         return 0
 
@@ -229,23 +228,20 @@ class Response:
             self._line.end(clean=clean)
 
 
-def read(
-    response: Response, limit: int, seconds: float, monotonic: Callable[[], float], check: Callable[[], None]
-) -> bytearray | None:
+def read(response: Response, limit: int, check: Callable[[], None]) -> bytearray | None:
     """Return the body, decompressed; None if it is larger than `limit` bytes.
+
+    All of it must be there within the timeout of the connection, so that one that drips does not hold a worker.
 
     Args:
         response: with its headers read.
         limit: bytes.
-        seconds: the whole body must be there by then, so that one that drips does not hold a worker.
-        monotonic: the clock.
         check: called between chunks; raises when the run is being ended.
 
     Raises:
         OSError, http.client.HTTPException, urllib3.exceptions.HTTPError: when it breaks off, is cut short, or takes too
             long.
     """
-    until = monotonic() + seconds
     coding = response.headers.get("Content-Encoding")
     source: HTTPResponse | Response = response
     if coding:
@@ -257,8 +253,6 @@ def read(
             content += chunk
             if len(content) > limit:
                 return None
-            if monotonic() > until:
-                raise ReadTimeoutError(None, None, "the body drips")  # type: ignore[arg-type]
             check()
     finally:
         response.close()

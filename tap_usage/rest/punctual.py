@@ -1,4 +1,4 @@
-"""The receiving end of a socket, with a deadline for all that is read until further notice."""
+"""The receiving end of a socket, with a deadline for all that belongs together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Punctual(io.RawIOBase):
-    """What a socket receives: until a deadline, where there is one; nothing more once it is over.
+    """What a socket receives: from a beginning until a deadline, and nothing more once it is ended.
 
     Args:
         sock: with a timeout for each piece.
@@ -20,29 +20,34 @@ class Punctual(io.RawIOBase):
         self._timeout = sock.gettimeout()
         self._until: float | None = None
         self._pieces = 0
-        self.over = False
+        self._ended = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - a buffer
-        if self.over:
+        if self._ended:
             return None
         self._pieces += 1
         if self._until is not None and self._pieces > 1:  # the first one may take as long as the socket lets it
             left = self._until - monotonic()
             if left <= 0:
-                raise TimeoutError("the head drips")
+                raise TimeoutError("it drips")
             self._sock.settimeout(left)
         return self._sock.recv_into(buffer)
 
-    def hurry(self) -> None:
-        """Have all that is read until `relax` come within the time that one piece may take."""
-        self.over, self._pieces = False, 0
+    def begin(self) -> None:
+        """Have all that is read until the next `begin` come within the time that one piece may take."""
+        self._rewind()
+        self._ended = False
         self._until = monotonic() + self._timeout if self._timeout else None
 
-    def relax(self) -> None:
-        """Forget the deadline."""
-        self._until = None
+    def end(self) -> None:
+        """Receive nothing more until the next `begin`."""
+        self._rewind()
+        self._ended = True
+
+    def _rewind(self) -> None:
         if self._pieces > 1:
             self._sock.settimeout(self._timeout)
+        self._pieces = 0

@@ -127,7 +127,6 @@ class Sender:
 
     def _exchange(self, wire: Wire, request: Request, tries: int) -> Answer | Trouble:
         status = None
-        clock = self._clock
         reach = self._timeout if self._patience.answered else min(self._timeout, UNREACHED_SECONDS)
         try:
             response = self._transport.exchange(wire, reach)
@@ -135,7 +134,7 @@ class Sender:
             self._patience.answered = True
             self._mind_budget(response)
             limit = LARGEST_ANSWER_BYTES if status in SUCCESS else LARGEST_ERROR_BYTES
-            content = read(response, limit, self._timeout, clock.monotonic, clock.check)
+            content = read(response, limit, self._clock.check)
         except (LocalError, HTTPError, HTTPException, OSError) as error:
             found = explain(error, answered=status is not None)
             in_vain = found.final or (found.no_proxy and not self._patience.answered)

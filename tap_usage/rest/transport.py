@@ -164,7 +164,7 @@ class TunnelResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as the library has it
         super().__init__(sock, *args, **kwargs)
         punctual = Punctual(sock)
-        punctual.hurry()
+        punctual.begin()
         self.fp = io.BufferedReader(punctual)
 
 

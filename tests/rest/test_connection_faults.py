@@ -101,6 +101,39 @@ def test_a_body_that_drips_is_cut_off_at_the_timeout() -> None:
     assert answer.tries == 2
 
 
+CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+NAMED_GZIP = b"\x1f\x8b\x08\x08" + bytes(6)  # a name follows that may be of any length
+ENDLESS = {
+    "the size of a chunk": (CHUNKS + b"c;a=", b"b", 2),
+    "bytes between chunks": (CHUNKS + b'c\r\n{"rows": []}', b"b", 2),
+    "the name of what is compressed": (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\nContent-Encoding: gzip\r\n\r\n" + NAMED_GZIP,
+        b"b",
+        2,
+    ),
+    "trailers": (CHUNKS + b'c\r\n{"rows": []}\r\n0\r\n', b"X: y\r\n", 1),
+    "a trailer": (CHUNKS + b'c\r\n{"rows": []}\r\n0\r\n', b"X", 1),
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_what_drips_between_the_bytes_of_a_body_is_cut_off_at_the_timeout(name: str) -> None:
+    enough = threading.Event()
+    begin, drop, tries = ENDLESS[name]
+
+    def drops() -> Iterator[bytes]:
+        yield begin
+        while not enough.wait(0.05):
+            yield drop
+
+    with Loopback(in_turn(lambda _: Reply(drops()), GOOD)) as server:
+        connection = connect(server.origin, timeout_seconds=0.3)
+        assert connection.send(ROWS).tries == tries
+        assert connection.send(ROWS).tries == 1
+        enough.set()
+    assert server.connections == 2
+
+
 def test_a_body_of_100_megabytes_is_refused_with_bounded_memory() -> None:
     size, block = 100_000_000, b"x" * 1_000_000
     head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size
