@@ -14,6 +14,8 @@ def of_settings(config: Mapping[str, Any], now: datetime) -> Iterator[str]:
     """Yield what is odd about settings."""
     if "start_date" in config and instant(config["start_date"]) > now:
         yield "`start_date` is in the future: what has no bookmark is not read"
+    if "tenant" in config and config.get("emit_activate_version_messages"):
+        yield "`emit_activate_version_messages` does nothing with `tenant`: it would delete the rows of other tenants"
 
 
 def of_selection(

@@ -68,6 +68,11 @@ COMMON = th.PropertiesList(
     number("request_timeout_seconds", "Connect and read timeout of one request", 60, 1, 3600),
     whole("max_retries", "Tries of one request before it counts as failed", 8, 1, 100),
     text("user_agent", "User-Agent header. Default: tap-usage/<version>"),
+    text(
+        "tenant",
+        "Whose data it is, for tables that hold many tenants: each row gets it as the field `tenant`, with which every "
+        "key begins. When it changes, history is read again",
+    ),
 )
 HOSTS = ("api", "apps", "login", "www")
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)

@@ -10,12 +10,13 @@ from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError, StreamMapConfigError
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.mapper import RemoveRecordTransform
-from singer_sdk.singerlib import Catalog
+from singer_sdk.singerlib import Catalog, Schema
 
 from tap_usage import inputs, logs, maps, schema, settings
 from tap_usage.command import CommandLine
 from tap_usage.output import BufferedWriter
 from tap_usage.reading.run import Run
+from tap_usage.reading.tenancy import Tenancy
 from tap_usage.rest.clock import Clock
 from tap_usage.rest.connection import Connection
 from tap_usage.rest.errors import plain
@@ -63,7 +64,7 @@ class Sources(CommandLine):
         hint = inputs.forgotten(self._env_var_prefix) if self._without_variables else ""
         errors = settings.problems(self._config, self.config_jsonschema, vendors, hint)
         if not errors and (given := self._config.get("stream_maps")):
-            fields = {name: schema.load(name)["properties"] for name in STREAMS}
+            fields = {name: [*schema.load(name)["properties"], *Tenancy(self._config).row] for name in STREAMS}
             errors += maps.problems(given, fields, batches=bool(self._config.get("batch_config")))
         if errors and raise_errors:
             raise ConfigValidationError("Config validation failed", errors=errors, schema=self.config_jsonschema)
@@ -100,6 +101,7 @@ class Sources(CommandLine):
     def setup_mapper(self) -> None:
         """Read the stream maps; an expression that cannot be read is the failure of its stream."""
         super(Tap, self).setup_mapper()
+        self._settle_the_tenant()
         for entry in self.catalog.streams:
             name = entry.tap_stream_id
             try:
@@ -110,6 +112,13 @@ class Sources(CommandLine):
                 self.mapper.stream_maps[name] = [RemoveRecordTransform(name, {}, None, None)]
                 rules = maps.rules_of(name, self.config["stream_maps"])
                 self._unmapped[name] = maps.MapError.of_fields(maps.unreadable(rules))
+
+    def _settle_the_tenant(self) -> None:
+        """Have the settings say whether there is a tenant, whatever they were when the given catalog was made."""
+        tenancy = Tenancy(self.config)
+        for entry in (self.input_catalog or {}).values():
+            entry.key_properties = entry.key_properties and tenancy.keys(entry.key_properties)
+            entry.schema = Schema.from_dict(tenancy.schema(entry.schema.to_dict()))
 
     def _connect(self, vendor: Vendor, config: Mapping[str, Any]) -> Connection:
         agent = config["user_agent"] or f"{self.name}/{version(self.package_name)}"

@@ -35,7 +35,7 @@ class UsageStream(Stream):
 
     def __init__(self, tap: Tap, sheet: Sheet, run: Run, workers: Workers) -> None:
         super().__init__(tap=tap, schema=sheet.schema, name=sheet.name)
-        self.primary_keys = sheet.primary_keys
+        self.primary_keys = sheet.tenancy.keys(sheet.primary_keys)
         self.replication_key = sheet.replication_key or None
         self.sheet = sheet
         self._run = run
@@ -149,8 +149,9 @@ class UsageStream(Stream):
 
     @property
     def emit_activate_version_messages(self) -> bool:
-        """Snapshots are never replaced as a whole: older days would be deleted downstream."""
-        return super().emit_activate_version_messages and not (self.sheet.counters or self.sheet.observed)
+        """What a version would delete downstream is meant to stay: older days of snapshots, rows of other tenants."""
+        kept = self.sheet.counters or self.sheet.observed or self.sheet.tenancy.row
+        return super().emit_activate_version_messages and not kept
 
     def _write_state_message(self) -> None:
         """Write the state when a stream ends, and after each batch file."""

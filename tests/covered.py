@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tap_usage.reading.state import Ids, digest
+from tap_usage.reading.covered import Ids, digest
 
 
 def value_of(entry: dict[str, Any], partition: str) -> str | None:

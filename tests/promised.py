@@ -58,6 +58,7 @@ SETTINGS = {
     "request_timeout_seconds": Setting("number", 60),
     "max_retries": Setting("integer", 8),
     "user_agent": TEXT,
+    "tenant": TEXT,
     "pingone_environment_id": NEEDED,
     "pingone_client_id": NEEDED,
     "pingone_client_secret": SECRET,

@@ -208,8 +208,8 @@ def bookmarks_of(sheet: Sheet, state: dict[str, Any]) -> Bookmarks:
         ReadError: when the state cannot be read.
     """
     identity = [*sheet.parent.children][-1] if sheet.parent else None
-    query = " ".join(_words(sheet.config[setting]) for setting in sheet.query)
-    return Bookmarks(state, sheet.replication_key, identity, query)
+    settings = " ".join(_words(sheet.config[setting]) for setting in sheet.query)
+    return Bookmarks(state, sheet.replication_key, identity, sheet.tenancy.query(settings), untold=settings)
 
 
 def ordered(sheet: Sheet, bookmarks: Bookmarks, now: datetime, listed: Collection[str], *, complete: bool) -> Ordered:

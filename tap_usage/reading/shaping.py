@@ -33,7 +33,8 @@ class Shaping:
         self._drift = Drift(properties, sheet.promised, sheet.logger)
         self._dimensions = sheet.dimensions()
         self._times = [name for name in self._dimensions if properties.get(name, {}).get("format") == "date-time"]
-        self._constants: Row = {field: sheet.config[setting] for field, setting in sheet.constants.items()}
+        constants = {field: sheet.config[setting] for field, setting in sheet.constants.items()}
+        self._constants: Row = {**sheet.tenancy.row, **constants}
         self._keys = tuple(dict.fromkeys([*sheet.children.values(), *sheet.primary_keys]))
 
     def shape(self, page: Page, unit: Unit) -> list[Row]:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from tap_usage import schema
 from tap_usage.reading.failures import Subject
 from tap_usage.reading.snapshots import Counters
+from tap_usage.reading.tenancy import Tenancy
 from tap_usage.reading.windows import UNITS, Calendar, Window
 from tap_usage.rest.errors import ReadError
 from tap_usage.rest.pages.query import Paging, Rows
@@ -197,7 +198,8 @@ class Sheet:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.schema = schema.load(self.name)
+        self.tenancy = Tenancy(config)
+        self.schema = self.tenancy.schema(schema.load(self.name))
         self.logger = logging.getLogger(f"tap-usage.{self.name}")
         self.paging = replace(self.paging, **{name: config[setting] for name, setting in self.tuning.items()})
 

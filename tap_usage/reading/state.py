@@ -23,37 +23,20 @@ by ids) and plain SDK taps (with `partitions`) wrote it.
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
-from hashlib import blake2b
 from typing import Any
 
+from tap_usage.reading.covered import Ids, digest
 from tap_usage.rest.errors import ReadError
 from tap_usage.times import earlier, instant, later, shifted, utc_text
 
 VALUE = "replication_key_value"
-DIGEST_BYTES = 6
 MOST_GROUPS = 16
 KEPT = timedelta(days=35)
 ODD_CLOCKS = timedelta(minutes=1)
 NO_PASS = {"began": None, "bound": None}
-
-
-class Ids:
-    """A set of partitions; as text, which is what stands in a STATE line, it takes 8 characters each."""
-
-    def __init__(self, text: str = "") -> None:
-        joined = b64decode(text, validate=True)
-        steps = range(0, len(joined), DIGEST_BYTES)
-        self.digests = {joined[step : step + DIGEST_BYTES] for step in steps}
-        if len(joined) % DIGEST_BYTES:
-            raise ValueError(text)
-
-    def __str__(self) -> str:
-        """Return the set as text, the same for the same partitions."""
-        return b64encode(b"".join(sorted(self.digests))).decode()
 
 
 def refuse_future(told: str | None, now: datetime, grace: timedelta = ODD_CLOCKS) -> None:
@@ -69,11 +52,6 @@ def refuse_future(told: str | None, now: datetime, grace: timedelta = ODD_CLOCKS
         )
 
 
-def digest(partition: str, query: str) -> bytes:
-    """Return what stands for a partition in a set: nothing, when the set is of another query."""
-    return blake2b(f"{query}\0{partition}".encode(errors="surrogatepass"), digest_size=DIGEST_BYTES).digest()
-
-
 class Bookmarks:
     """The bookmarks of one stream, a view on its part of the Singer state.
 
@@ -83,16 +61,22 @@ class Bookmarks:
         state: the stream's part of the state; it is changed in place.
         replication_key: name of the replication key.
         identity: name of the context field that tells partitions apart, None for a stream without partitions.
-        query: what else the values depend on (granularity, grouping); when it changes, history is read again.
+        query: what else the values depend on (granularity, grouping, tenant); when it changes, history is read again.
+        untold: the query of a state that names none; None for the same.
 
     Raises:
         ReadError: when the state cannot be read; it is left as it is.
     """
 
     def __init__(
-        self, state: dict[str, Any], replication_key: str, identity: str | None = None, query: str = ""
+        self,
+        state: dict[str, Any],
+        replication_key: str,
+        identity: str | None = None,
+        query: str = "",
+        untold: str | None = None,
     ) -> None:
-        asked_before = not query or state.get("query", query) == query
+        asked_before = state.get("query", query if untold is None else untold) == query
         try:
             self._told = _told(state if asked_before else {})
             unsorted = asked_before and identity and "covered" not in state
@@ -104,7 +88,7 @@ class Bookmarks:
         self._partitioned = identity is not None
         self._bound = ""
         self._short = False
-        self._names = {"replication_key": replication_key} | ({"query": query} if query else {})
+        self._names = {"replication_key": replication_key} | ({"query": query} if query or "query" in state else {})
 
     @property
     def before(self) -> str | None:
