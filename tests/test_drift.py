@@ -12,7 +12,7 @@ from tap_usage.sandbox import Sandbox
 from tests.running import run
 
 PROPERTIES = {
-    "count": {"type": ["integer", "null"]},
+    "count": {"type": ["integer", "null"], "minimum": -(2**63), "maximum": 2**63 - 1},
     "name": {"type": ["string", "null"]},
     "flag": {"type": "boolean"},
     "tags": {"type": ["array", "null"]},
@@ -63,7 +63,30 @@ def test_any_other_value_is_passed_on_as_it_came(row: dict[str, Any], caplog: py
     assert "passed on as it is" in caplog.text
 
 
-@pytest.mark.parametrize("row", [{"count": 3}, {"count": None}, {"name": ""}, {"flag": False}, {"tags": []}, {}])
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**30])
+def test_a_number_beyond_its_bounds_is_passed_on_and_told_once(number: int, caplog: pytest.LogCaptureFixture) -> None:
+    rows: list[dict[str, Any]] = [{"count": 1}, {"count": None}, {"count": number}, {"count": -number}]
+    assert settled(*rows) == [{"count": 1}, {"count": None}, {"count": number}, {"count": -number}]
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "`count` came as a number beyond -9223372036854775808 to 9223372036854775807: passed on as it is"
+    )
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"count": 3},
+        {"count": 2**63 - 1},
+        {"count": -(2**63)},
+        {"count": 0},
+        {"count": None},
+        {"name": ""},
+        {"flag": False},
+        {"tags": []},
+        {},
+    ],
+)
 def test_good_rows_are_not_mentioned(row: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     assert settled(dict(row)) == [row]
     assert caplog.records == []

@@ -79,10 +79,17 @@ def test_objects_allow_fields_the_vendor_adds_later(stream: str) -> None:
 
 @every_stream
 def test_files_are_flat_and_use_two_formats_only(stream: str) -> None:
-    keywords = {"type", "format", "description", "properties", "items", "additionalProperties"}
+    keywords = {"type", "format", "minimum", "maximum", "description", "properties", "items", "additionalProperties"}
     for path, child in below(read(stream)):
         assert set(child) <= keywords, path
         assert child.get("format") in {None, "date-time", "date"}, path
+
+
+@every_stream
+def test_every_whole_number_and_nothing_else_says_that_it_has_64_bits(stream: str) -> None:
+    for path, child in below(read(stream)):
+        bounds = (-(2**63), 2**63 - 1) if "integer" in child["type"] else (None, None)
+        assert (child.get("minimum"), child.get("maximum")) == bounds, path
 
 
 @pytest.mark.parametrize("stream", promised.STREAMS)

@@ -20,7 +20,7 @@ TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 class Drift:
-    """Looks for fields whose type is not what the schema says, or that are missing.
+    """Looks for fields whose type or size is not what the schema says, or that are missing.
 
     A value that means the same as the declared type is turned into it (`"3"` for an integer, `3` for a string); any
     other is passed on as it came. Either way there is one warning per field and run, without the value, and so there is
@@ -38,6 +38,11 @@ class Drift:
             for name, definition in properties.items()
             if _words(definition)
         }
+        self._bounds = {
+            name: (definition["minimum"], definition["maximum"])
+            for name, definition in properties.items()
+            if "maximum" in definition
+        }
         self._promised = frozenset(promised)
         self._logger = logger
         self._told: set[str] = set()
@@ -54,6 +59,10 @@ class Drift:
                     for row in group:
                         if type(row[name]) not in allowed:
                             self._settle(row, name)
+                elif name in self._bounds and (numbers := [*filter(None, column)]):
+                    low, high = self._bounds[name]
+                    if min(numbers) < low or max(numbers) > high:
+                        self._tell(name, "`%s` came as a number beyond %d to %d: passed on as it is", name, low, high)
             for name in sorted(self._promised.difference(names)):
                 self._tell(name, "`%s` is missing, the vendor always sent it", name)
 
@@ -64,7 +73,7 @@ class Drift:
         done = "passed on as it is" if row[name] is came else "converted"
         self._tell(name, "`%s` came as %s, the schema says %s: %s", name, type(came).__name__, words, done)
 
-    def _tell(self, field: str, warning: str, *words: str) -> None:
+    def _tell(self, field: str, warning: str, *words: object) -> None:
         if field not in self._told:
             self._told.add(field)
             self._logger.warning(warning, *words)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from tap_usage import schema
 from tap_usage.rest.loop import Loop, Task
 from tap_usage.sandbox import Sandbox
 from tests.conftest import NOW
@@ -33,10 +34,11 @@ Tables = dict[str, Counter[str]]
 side_by_side = Loop.run
 
 
-def one_after_the_other(loop: Loop, tasks: Iterable[Task]) -> None:
+def one_after_the_other(loop: Loop, tasks: Iterable[Task], beside: Iterable[Task] = ()) -> None:
     """Have tasks done in turn."""
     for task in tasks:
         side_by_side(loop, [task])
+    side_by_side(loop, [], beside)
 
 
 def two_days() -> dict[str, list[Run]]:
@@ -129,8 +131,21 @@ def rows_and_keys(runs: list[Run]) -> tuple[Counter[str], Counter[str]]:
     return Counter(stream for stream, *_ in found), Counter(stream for stream, *_ in set(found))
 
 
+def narrow_or_huge(columns: Iterable[str]) -> list[str]:
+    """Return the columns for whole numbers that are not 64 bits wide, as `table.column kind`."""
+    kinds = {(told["table"], told["column"]): told["kind"] for told in map(json.loads, columns)}
+    whole = [
+        (stream, name)
+        for stream in STREAMS
+        for name, definition in schema.load(stream)["properties"].items()
+        if "integer" in definition["type"]
+    ]
+    found = [(stream, name, kinds.get((stream, name), kinds.get((stream, name.lower())))) for stream, name in whole]
+    return [f"{stream}.{name} {kind}" for stream, name, kind in found if kind != "bigint"]
+
+
 def main() -> int:
-    """Load and compare; return how many tables are not what they should be."""
+    """Load and compare; return how many tables, and columns, are not what they should be."""
     runs = two_days()
     for mode, done in runs.items():
         streams = [m["stream"] for each in done for m in each.messages if m["type"] == "RECORD"]
@@ -154,6 +169,10 @@ def main() -> int:
             wrong += not right
             cells.append(f"{one.total():>8} {'equal' if right else f'NOT {other.total()}':<11}")
         print(f"{stream:<38}{sent[stream]:>8}{keys[stream]:>8}{''.join(cells)}")
+    for name in ("duckdb", "postgres"):
+        odd = narrow_or_huge(loaded[name, "alone"]["columns"])
+        wrong += len(odd)
+        print(f"whole numbers in {name}: {', '.join(odd) or 'all bigint'}")
     return wrong
 
 

@@ -108,6 +108,18 @@ def test_a_type_that_changed_is_told_once_per_field_and_run_and_ends_nothing(
         assert str(value) not in warnings(caplog)[0]
 
 
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 2**70])
+def test_a_number_that_no_column_holds_is_passed_on_and_told(
+    world: World, caplog: pytest.LogCaptureFixture, number: int
+) -> None:
+    edit(world, "demandbase_api_usage", lambda row: row.update(transactions=number))
+    done = read(world, "demandbase_api_usage")
+    assert done.code == 0
+    assert {row["transactions"] for row in done.rows("demandbase_api_usage")} == {number}
+    (line,) = warnings(caplog)
+    assert line.startswith("`transactions` came as a number beyond ")
+
+
 PROMISED = {stream.name: stream.promised for vendor in VENDORS for stream in vendor.streams if stream.promised}
 
 
