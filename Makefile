@@ -14,7 +14,7 @@ install := bin/python -m pip install --quiet --disable-pip-version-check --const
 # The simulated vendors are on this machine, whatever proxy is set.
 export no_proxy := 127.0.0.1,$(or $(no_proxy),$(NO_PROXY))
 
-.PHONY: help setup lint test demo loaders bench soak simulate constraints clean
+.PHONY: help setup lint test demo loaders docs bench soak simulate constraints clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -55,6 +55,9 @@ $(loaders:%=.venv-%/.ready): .venv-%/.ready: constraints/%.txt
 
 loaders: .venv/.ready $(loaders:%=.venv-%/.ready) ## Load streams side by side and one after the other, and compare the tables
 	.venv/bin/python -m tests.loaders
+
+docs: .venv/.ready ## Make the tables of docs/settings.md and docs/streams.md
+	.venv/bin/python docs/generate.py
 
 bench: .venv/.ready ## Measure the tap, other tools beside it
 	.venv/bin/python -m benchmarks

@@ -58,20 +58,29 @@ COMMON = th.PropertiesList(
     th.Property(
         "start_date",
         th.DateTimeType,
-        description="Earliest data of a first run; without an offset it is UTC. Default: 90 days before the run for "
-        "streams that are read by day or period, everything for Elastic Path",
+        description="Earliest data of a first run; without an offset it is UTC. Default: 90 days before the run, "
+        "midnight UTC; everything for Elastic Path.",
     ),
     th.Property(
-        "end_date", th.DateTimeType, description="End of what is read, exclusive, for a bounded backfill. Default: now"
+        "end_date",
+        th.DateTimeType,
+        description="Exclusive end of what is read, for a bounded backfill; streams read by day drop a time of day. "
+        "Default: now.",
     ),
-    whole("max_concurrency", "Requests in flight per vendor", 8, 1, 64),
-    number("request_timeout_seconds", "Connect and read timeout of one request", 60, 1, 3600),
-    whole("max_retries", "Tries of one request before it counts as failed", 8, 1, 100),
-    text("user_agent", "User-Agent header. Default: tap-usage/<version>"),
+    whole("max_concurrency", "Requests in flight per vendor; all vendors and streams run side by side.", 8, 1, 64),
+    number(
+        "request_timeout_seconds",
+        "Longest wait for a connection, for the head of one answer, and for its body.",
+        60,
+        1,
+        3600,
+    ),
+    whole("max_retries", "Tries of one request before it counts as failed.", 8, 1, 100),
+    text("user_agent", "`User-Agent` header of every request. Default: `tap-usage/<version>`."),
     text(
         "tenant",
         "Whose data it is, for tables that hold many tenants: each row gets it as the field `tenant`, with which every "
-        "key begins. When it changes, history is read again",
+        "key begins. When it changes, history is read again.",
     ),
 )
 HOSTS = ("api", "apps", "login", "www")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, cast
 
-from tap_usage import settings
+from tap_usage import schema, settings
 from tap_usage.tap import TapUsage
 from tap_usage.vendors import VENDORS
 
@@ -44,3 +44,4 @@ PARENTS = {
 }
 EVERY_SETTING = {name: setting for settings in SETTINGS.values() for name, setting in settings.items()}
 EVERY_STREAM = tuple(PARENTS)
+FIELDS = {name: tuple(schema.load(name)["properties"]) for name in EVERY_STREAM}

@@ -39,7 +39,7 @@ def kind(setting: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("vendor", declared.SETTINGS, ids=lambda vendor: vendor or "the tap")
-def test_meltano_knows_kind_default_choices_and_secrecy_of_each_setting(vendor: str) -> None:
+def test_meltano_knows_kind_default_choices_secrecy_and_meaning_of_each_setting(vendor: str) -> None:
     settings_of_vendor = declared.SETTINGS[vendor]
     assert not settings_of_vendor.keys() - MELTANO.keys()
     for name, setting in settings_of_vendor.items():
@@ -48,6 +48,7 @@ def test_meltano_knows_kind_default_choices_and_secrecy_of_each_setting(vendor: 
         assert said.get("value") == setting.get("default"), name
         assert tuple(option["value"] for option in said.get("options", ())) == declared.choices(setting), name
         assert said.get("sensitive", False) is setting.get("secret", False), name
+        assert said["description"] == setting["description"], name
 
 
 def test_meltano_knows_no_setting_twice_and_no_other() -> None:
@@ -56,7 +57,7 @@ def test_meltano_knows_no_setting_twice_and_no_other() -> None:
     assert not MELTANO.keys() - declared.EVERY_SETTING.keys()
 
 
-def test_every_setting_is_labelled_and_described() -> None:
+def test_every_setting_is_labelled_and_described_in_a_sentence() -> None:
     assert not [name for name, said in MELTANO.items() if not said["label"] or not said["description"].endswith(".")]
 
 

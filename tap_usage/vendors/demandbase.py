@@ -23,14 +23,22 @@ MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 BESIDE = ("accountId", "period", "usageForAccount", "creditsForAccount")
 
 SETTINGS = th.PropertiesList(
-    text("demandbase_client_id", "Client id of the API key"),
-    secret("demandbase_client_secret", "Its client secret"),
-    text("demandbase_period", "What one row is about", default="day", choices=LENGTHS),
-    whole("demandbase_window_periods", "Periods per request", 31, 1),
-    whole("demandbase_lookback_periods", "Periods read again: bulk jobs post late; the current one always is", 2),
-    number("demandbase_throttle_wait_seconds", "Shortest wait after a 429, which locks the whole account", 300),
-    text("demandbase_api_url", "API URL instead of the vendor's"),
-    text("demandbase_login_url", "Login URL instead of the vendor's"),
+    text("demandbase_client_id", "Client id of the InsideView API key."),
+    secret("demandbase_client_secret", "Client secret of the InsideView API key."),
+    text("demandbase_period", "What one row is about.", default="day", choices=LENGTHS),
+    whole("demandbase_window_periods", "Periods per request.", 31, 1),
+    whole(
+        "demandbase_lookback_periods",
+        "Last periods read again, the current one included, because bulk jobs post late.",
+        2,
+    ),
+    number(
+        "demandbase_throttle_wait_seconds",
+        "Shortest wait after a 429: a throttled token locks the whole account for five minutes.",
+        300,
+    ),
+    text("demandbase_api_url", "API URL instead of the vendor's."),
+    text("demandbase_login_url", "Login URL instead of the vendor's."),
 )
 
 

@@ -16,15 +16,15 @@ from tap_usage.settings import Required, number, secret, text, texts, whole
 from tap_usage.vendors.vendor import Vendor
 
 SETTINGS = th.PropertiesList(
-    text("elasticpath_client_id", "Client id of an application key"),
-    secret("elasticpath_client_secret", "Its client secret"),
-    text("elasticpath_region", "Region of the store", default="useast", choices=["useast", "euwest"]),
-    texts("elasticpath_promotion_ids", "Only these promotions. Default: all"),
-    whole("elasticpath_page_size", "Rows per page", 100, 1, 100),
-    whole("elasticpath_max_offset", "The store's `page_offset_limit`; never asked beyond", 10_000, 1),
-    whole("elasticpath_lookback_minutes", "Overlap that catches usages that became visible late", 10),
-    number("elasticpath_requests_per_second", "Request rate, 0 for no limit", 20),
-    text("elasticpath_api_url", "API URL instead of the region's"),
+    text("elasticpath_client_id", "Client id of an application key."),
+    secret("elasticpath_client_secret", "Client secret of the application key."),
+    text("elasticpath_region", "Region of the store.", default="useast", choices=["useast", "euwest"]),
+    texts("elasticpath_promotion_ids", "Only these promotions. Default: all."),
+    whole("elasticpath_page_size", "Rows per page.", 100, 1, 100),
+    whole("elasticpath_max_offset", "The store's `page_offset_limit`; no page beyond it is asked for.", 10_000, 1),
+    whole("elasticpath_lookback_minutes", "Overlap that catches usages that became visible late.", 10),
+    number("elasticpath_requests_per_second", "Most requests per second, 0 for no limit.", 20),
+    text("elasticpath_api_url", "API URL instead of the region's."),
 )
 
 

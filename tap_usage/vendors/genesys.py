@@ -35,37 +35,39 @@ REGIONS = (
 )
 
 SETTINGS = th.PropertiesList(
-    text("genesys_client_id", "Client id of a client-credentials OAuth client"),
-    secret("genesys_client_secret", "Its client secret"),
+    text("genesys_client_id", "Client id of an OAuth client with the client credentials grant."),
+    secret("genesys_client_secret", "Client secret of that OAuth client."),
     domain(
         "genesys_region",
-        "Domain of the region, such as mypurecloud.ie or usw2.pure.cloud",
+        "Domain of the region, such as mypurecloud.ie; others than the known ones are accepted.",
         default="mypurecloud.com",
         known=REGIONS,
     ),
-    text("genesys_granularity", "What one row is about", default="Day", choices=["Day", "Week", "Month"]),
+    text("genesys_granularity", "What one row is about.", default="Day", choices=["Day", "Week", "Month"]),
     texts(
         "genesys_group_by",
-        "Dimensions of the organization's usage",
+        "Dimensions of the organization's usage.",
         default=["OAuthClientId", "TemplateUri", "HttpMethod"],
         choices=DIMENSIONS,
     ),
     texts(
         "genesys_client_group_by",
-        "Dimensions of the clients' usage",
+        "Dimensions of the clients' usage.",
         default=["TemplateUri", "HttpMethod"],
         choices=[name for name in DIMENSIONS if name != "UserId"],
     ),
-    texts("genesys_oauth_client_ids", "Only these clients. Default: all"),
-    whole("genesys_window_days", "Days that one query spans at most", 31, 1, 90),
-    whole("genesys_lookback_days", "Finished days read again, because usage settles late", 3),
-    whole("genesys_summary_days", "Days that the summary is about", 7, 1),
-    number("genesys_poll_initial_seconds", "First wait between polls", 5),
-    number("genesys_poll_max_seconds", "Largest wait between polls", 60),
-    number("genesys_poll_timeout_seconds", "Then the query has failed", 3600),
-    number("genesys_requests_per_minute", "Request rate, 0 for no limit", 240),
-    text("genesys_api_url", "API URL instead of the region's"),
-    text("genesys_login_url", "Login URL instead of the region's"),
+    texts("genesys_oauth_client_ids", "Only these clients. Default: all."),
+    whole("genesys_window_days", "Days that one query spans at most; never less than one row is about.", 31, 1, 90),
+    whole("genesys_lookback_days", "Finished days read again, because usage settles late.", 3),
+    whole("genesys_summary_days", "Days that the summary is about.", 7, 1),
+    number("genesys_poll_initial_seconds", "First wait between polls of a query.", 5),
+    number("genesys_poll_max_seconds", "Largest wait between polls of a query.", 60),
+    number("genesys_poll_timeout_seconds", "Longest wait for a query; then it has failed.", 3600),
+    number(
+        "genesys_requests_per_minute", "Most requests per minute, 0 for no limit; the vendor allows a token 300.", 240
+    ),
+    text("genesys_api_url", "API URL instead of the region's."),
+    text("genesys_login_url", "Login URL instead of the region's."),
 )
 
 

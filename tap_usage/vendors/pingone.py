@@ -19,25 +19,29 @@ from tap_usage.vendors.vendor import Vendor
 COUNTERS = ("issued", "accepted", "updated", "revoked", "errors")
 
 SETTINGS = th.PropertiesList(
-    text("pingone_environment_id", "Environment that owns the worker application"),
-    text("pingone_client_id", "Client id of the worker application"),
-    secret("pingone_client_secret", "Its client secret"),
+    text("pingone_environment_id", "Environment that owns the worker application."),
+    text("pingone_client_id", "Client id of the worker application."),
+    secret("pingone_client_secret", "Client secret of the worker application."),
     text(
         "pingone_region",
-        "Top-level domain of the region",
+        "Top-level domain of the region.",
         default="com",
         choices=["com", "eu", "ca", "asia", "com.au", "sg"],
     ),
     text(
         "pingone_token_auth_method",
-        "As configured on the application",
+        "How the application authenticates for a token, as configured on it.",
         default="client_secret_basic",
         choices=["client_secret_basic", "client_secret_post"],
     ),
-    texts("pingone_environment_ids", "Only these environments. Default: all"),
-    number("pingone_requests_per_second", "Request rate, 0 for no limit; shared with production traffic", 3),
-    text("pingone_api_url", "API URL instead of the region's, without /v1"),
-    text("pingone_auth_url", "Login URL instead of the region's, without the environment id"),
+    texts("pingone_environment_ids", "Only these environments. Default: all."),
+    number(
+        "pingone_requests_per_second",
+        "Most requests per second, 0 for no limit; the license's own is shared with production traffic.",
+        3,
+    ),
+    text("pingone_api_url", "API URL instead of the region's, without `/v1`."),
+    text("pingone_auth_url", "Token URL instead of the region's, without the environment id."),
 )
 
 
