@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from tap_usage.sandbox.clock import timestamp
 from tap_usage.sandbox.demandbase import SAMPLE, Demandbase
 from tap_usage.sandbox.elasticpath import SAMPLE_PROMOTION, SAMPLE_USAGES, ElasticPath
-from tap_usage.sandbox.genesys import ORGANIZATION, Genesys
+from tap_usage.sandbox.genesys import Genesys
+from tap_usage.sandbox.genesys_account import ORGANIZATION
 from tap_usage.sandbox.pingone import PingOne
 
 HOUR = 3600.0
@@ -20,6 +21,9 @@ TEMPLATES = (
     ("api/v2/analytics/conversations/details/query", "POST", 60),
     ("api/v2/usage/query/{executionId}/results", "GET", 6),
 )
+PLATFORMS = ("public", "embedded")
+# Clients of the organizations "purecloud" and "purecloud-builtin", which the old usage queries hide.
+BUILTIN = (("purecloud", "api/v2/users/me", 900), ("purecloud-builtin", "api/v2/presencedefinitions", 70))
 
 
 def fill_pingone(vendor: PingOne) -> None:
@@ -77,9 +81,23 @@ def fill_genesys(vendor: Genesys) -> None:
                     "userId": f"22222222-0000-4000-8000-{number % 3:012d}",
                     "templateUri": template,
                     "httpMethod": method,
+                    "platform": PLATFORMS[number % 2],
                     "per_day": size * (number + 1),
                 }
             )
+    for number, (client_name, template, size) in enumerate(BUILTIN, 1):
+        vendor.ledger.builtin.append(
+            {
+                "clientId": f"33333333-0000-4000-8000-{number:012d}",
+                "clientName": client_name,
+                "organizationId": ORGANIZATION,
+                "userId": f"22222222-0000-4000-8000-{number:012d}",
+                "templateUri": template,
+                "httpMethod": "GET",
+                "platform": PLATFORMS[1],
+                "per_day": size,
+            }
+        )
 
 
 def fill_demandbase(vendor: Demandbase) -> None:

@@ -14,6 +14,9 @@ While the operation is carried out, the vendor is another one:
 - ``unlisted``: lists lack ``ids``, or a ``share`` of all (0 to 1, drawn by ``seed``), or everything; totals fit. It
   hits one answer like any other kind: for a list of several pages ask for all ``times`` and clear it
 - ``delete_pending``: PingOne is deleting the environments ``ids``: that is their status, and their children are refused
+- ``query_status``: a query of Genesys is in the state ``word`` (``Failed``), known or not; None for none. A job of the
+  aggregates that failed has a reason of ``status`` (500), ``code`` and ``message``, and stays failed
+- ``empty_page``: a page of the aggregates has no rows and a ``nextUri`` to the same place
 
 After the operation was carried out:
 
@@ -39,7 +42,7 @@ from typing import Any
 
 from tap_usage.sandbox.deliveries import ATTENDANTS, DELIVERIES
 from tap_usage.sandbox.kinds import Kind, names
-from tap_usage.sandbox.misbehaviour import EDITS, LISTS, edit
+from tap_usage.sandbox.misbehaviour import AGGREGATES, EDITS, LISTS, RESULTS, edit
 from tap_usage.sandbox.substitutes import SUBSTITUTES
 from tap_usage.sandbox.vendor import Vendor
 from tap_usage.sandbox.wire import Answer, Json, Request
@@ -48,6 +51,8 @@ Where = Callable[[Request], bool] | Mapping[str, object] | None
 STAGES: dict[str, Kind[None]] = {
     "unlisted": Kind(None, LISTS, names("ids", "share", "seed")),
     "delete_pending": Kind(None, ("pingone.*",), needed=names("ids")),
+    "query_status": Kind(None, RESULTS, names("word", "status", "code", "message")),
+    "empty_page": Kind(None, AGGREGATES),
 }
 KINDS: dict[str, Kind[Any]] = {**SUBSTITUTES, **STAGES, **DELIVERIES, **EDITS, **ATTENDANTS}
 

@@ -1,139 +1,26 @@
 """Genesys Cloud: OAuth clients and asynchronous queries over API usage."""
 
-import json
-from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
-from http import HTTPStatus
-from typing import ClassVar
+from datetime import UTC, datetime, timedelta
 
-from tap_usage.sandbox.clock import Clock, instant, timestamp
+from tap_usage.sandbox.clock import Clock, instant
+from tap_usage.sandbox.genesys_account import API, LOGIN, Account, body_of
+from tap_usage.sandbox.genesys_aggregates import Aggregates
 from tap_usage.sandbox.genesys_paging import CLIENTS, client_page
-from tap_usage.sandbox.genesys_usage import CLASSES, Execution, Ledger, Query, read_query
-from tap_usage.sandbox.vendor import MinuteWindow, Tokens, Vendor
-from tap_usage.sandbox.wire import (
-    Answer,
-    Json,
-    RefusedError,
-    Request,
-    Route,
-    basic_credentials,
-    form_fields,
-    json_answer,
-)
-
-API, LOGIN = "genesys api", "genesys login"
-ORGANIZATION = "77777777-0000-4000-8000-000000000001"
-CODES = {
-    400: "bad.request",
-    401: "bad.credentials",
-    403: "missing.any.permissions",
-    404: "not.found",
-    405: "method.not.allowed",
-    408: "client.timeout",
-    409: "request.conflict",
-    413: "request.entity.too.large",
-    415: "unsupported.media.type",
-    429: "too.many.requests.retry.after",
-    500: "internal.server.error",
-    503: "service.unavailable",
-    504: "request.timeout",
-}
+from tap_usage.sandbox.genesys_usage import Query, read_query
+from tap_usage.sandbox.wire import Answer, Json, RefusedError, Request, Route, json_answer
 
 
-class Genesys(Vendor):
+class Genesys(Account):
     """The simulated Genesys Cloud.
 
     Attributes:
-        clients: bodies of the OAuth clients, in the order of the list.
-        ledger: the counted calls, see :class:`~tap_usage.sandbox.genesys_usage.Ledger`.
-        executions: what was submitted, by execution id.
-        client_page_size: clients per page of the list.
-        polls_until_complete: how often results are ``Running`` before they are ``Complete``.
-        seconds_until_complete: how long they are, by the sandbox's clock, whatever was polled.
-        end_inclusive: whether the end of an interval belongs to it, as a whole day.
-        requests_per_minute: limit on the API host, counted by the sandbox's clock; None for no limit.
+        aggregates: the successor of the usage queries.
     """
-
-    name: ClassVar[str] = "genesys"
 
     def __init__(self, clock: Clock, seed: int) -> None:
         """Start without data."""
-        super().__init__(clock, seed, Tokens(clock, timedelta(days=1), "sandbox-genesys-token-{:06d}"))
-        self.client_page_size = 4
-        self.polls_until_complete = 2
-        self.seconds_until_complete: Callable[[Query], float] = lambda _query: 0.0
-        self.end_inclusive = False
-        self.requests_per_minute: int | None = None
-        self._answers = 0
-        self._window = MinuteWindow(clock)
-        self.clear()
-
-    def clear(self) -> None:
-        """Remove all data."""
-        self.clients: list[Json] = []
-        self.ledger = Ledger(self.clock, self.seed)
-        self.executions: dict[str, Execution] = {}
-        self._submitted = 0
-
-    def add_client(self, client_id: str, **fields: object) -> str:
-        """Add an OAuth client and return its id."""
-        created = timestamp(self.clock.started - timedelta(days=300))
-        client: Json = {
-            "id": client_id,
-            "name": client_id,
-            "description": "",
-            "accessTokenValiditySeconds": 86400,
-            "secret": "sandbox-secret-of-another-client",
-            "authorizedGrantType": "CLIENT-CREDENTIALS",
-            "state": "active",
-            "dateCreated": created,
-            "dateModified": created,
-            "selfUri": f"{CLIENTS}/{client_id}",
-        }
-        self.clients.append(client | fields)
-        return client_id
-
-    def add_usage(  # noqa: PLR0913  a row has as many dimensions
-        self,
-        client_id: str,
-        day: str,
-        requests: int,
-        *,
-        template_uri: str = "api/v2/users",
-        http_method: str = "GET",
-        client_name: str | None = None,
-        user_id: str = "",
-        **statuses: int,
-    ) -> Json:
-        """Count calls of a client on a day and return the row, which a test may change later.
-
-        Args:
-            client_id: id of the client; it need not be in the list.
-            day: ISO date.
-            requests: number of calls; those that ``statuses`` leaves over got status 200.
-            template_uri: without a leading slash.
-            http_method: in capitals.
-            client_name: name of the client; by default that of the list, or its id.
-            user_id: id of the user on whose behalf the calls were made.
-            statuses: number of calls by ``status300``, ``status400``, ``status500``, and ``status429``, which is part
-                of ``status400``.
-        """
-        names = {client["id"]: client["name"] for client in self.clients}
-        metrics = dict.fromkeys((*CLASSES, "status429"), 0) | statuses
-        metrics["status200"] = requests - sum(metrics[name] for name in CLASSES[1:])
-        row: Json = {
-            "clientId": client_id,
-            "clientName": client_name or names.get(client_id, client_id),
-            "organizationId": ORGANIZATION,
-            "userId": user_id,
-            "templateUri": template_uri,
-            "httpMethod": http_method,
-            "date": date.fromisoformat(day),
-            **metrics,
-            "requests": requests,
-        }
-        self.ledger.calls.append(row)
-        return row
+        super().__init__(clock, seed)
+        self.aggregates = Aggregates(self)
 
     def rows(
         self,
@@ -152,12 +39,15 @@ class Genesys(Vendor):
 
     def truth(self) -> dict[str, int]:
         """Count the rows of each collection."""
-        rows = self.rows(None, "2000-01-01", self.clock.now().isoformat())
+        end = self.clock.now().date().isoformat()
         listed = {client["id"] for client in self.clients}
+        rows, aggregates = self.rows(None, "2000-01-01", end), self.aggregates.rows(None, "2000-01-01", end)
         return {
             "clients": len(self.clients),
             "organization_usage": len(rows),
             "client_usage": sum(row["clientId"] in listed for row in rows),
+            "organization_usage_aggregates": len(aggregates),
+            "client_usage_aggregates": sum(row["oauthClient"]["id"] in listed for row in aggregates),
             "executions": len(self.executions),
         }
 
@@ -174,99 +64,18 @@ class Genesys(Vendor):
             Route(API, "POST", usage + "/query", "genesys.client_submit", self._submit),
             Route(API, "GET", usage + "/query/results/{execution_id}", "genesys.client_results", self._results),
             Route(API, "GET", usage + "/summary", "genesys.client_summary", self._summarize, days),
+            *self.aggregates.routes(),
         )
-
-    def error(self, request: Request, status: int, code: str = "", message: str = "") -> Answer:
-        """Answer in the OAuth shape on the login host, in Genesys' own on the other."""
-        if request.origin == LOGIN:
-            sentence = message or "authentication failed"
-            refusal = {"error": code or "invalid_client", "description": sentence, "error_description": sentence}
-            return json_answer(refusal, status)
-        code = code or CODES.get(status, "internal.server.error")
-        body: Json = {
-            "message": message or f"The request was refused: {code}",
-            "code": code,
-            "status": status,
-            "messageParams": {},
-            "contextId": self._correlation_id(),
-            "details": [],
-            "errors": [],
-        }
-        return json_answer(body, status)
-
-    def throttled(self, request: Request) -> Answer:
-        """Answer 429 and ask for one second; the login host answers 400 instead."""
-        if request.origin == LOGIN:
-            return self.error(request, 400, "invalid_request", "rate limit exceeded; wait before the next request")
-        answer = self.error(request, 429)
-        answer.headers["Retry-After"] = "1"
-        return answer
-
-    def admit(self, request: Request, route: Route) -> None:
-        """Count the request against the limit, then check the usual things."""
-        if request.origin == API:
-            if "authorization" not in request.headers:
-                raise RefusedError(401, "authentication.required")
-            self._window.count()
-            if self._over_limit():
-                raise RefusedError(429)
-        super().admit(request, route)
-
-    def headers(self, request: Request, answer: Answer) -> dict[str, str]:
-        """Return the correlation id and the state of the rate limit."""
-        if request.origin != API:
-            return {}
-        reset = str(self._window.seconds_left())
-        headers = {
-            "ININ-Correlation-Id": self._correlation_id(),
-            "inin-ratelimit-count": str(self._window.counted),
-            "inin-ratelimit-allowed": str(self.requests_per_minute or 300),
-            "inin-ratelimit-reset": reset,
-        }
-        self._answers += 1
-        if answer.status == HTTPStatus.TOO_MANY_REQUESTS and self._over_limit():
-            headers["Retry-After"] = reset
-        return headers
-
-    def _correlation_id(self) -> str:
-        return f"99999999-0000-4000-8000-{self._answers:012d}"
-
-    def _over_limit(self) -> bool:
-        return self.requests_per_minute is not None and self._window.counted > self.requests_per_minute
-
-    def _token(self, request: Request) -> Answer:
-        fields = form_fields(request)
-        if basic_credentials(request) != (self.client_id, self.client_secret):
-            raise RefusedError(400, "invalid_client")
-        if fields != {"grant_type": "client_credentials"}:
-            raise RefusedError(400, "invalid_request", "grant_type")
-        token, expiry = self.tokens.issue()
-        lifetime = round((expiry - self.clock.now()).total_seconds())
-        return json_answer({"access_token": token, "token_type": "bearer", "expires_in": lifetime})
 
     def _list_clients(self, request: Request) -> Answer:
         return json_answer(client_page(self.listed(self.clients), self.client_page_size, request.query))
 
-    def _client(self, request: Request) -> str | None:
-        client_id = request.values.get("client_id")
-        if client_id is not None and client_id not in {client["id"] for client in self.clients}:
-            raise RefusedError(404)
-        return client_id
-
     def _submit(self, request: Request) -> Answer:
-        client_id = self._client(request)
-        if request.headers.get("content-type", "").partition(";")[0] != "application/json":
-            raise RefusedError(415)
-        try:
-            body = json.loads(request.body)
-        except ValueError:
-            raise RefusedError(400, "bad.request", "the body is no JSON") from None
-        if not isinstance(body, dict):
-            raise RefusedError(400, "bad.request", "the body is no object")
-        return self._execute(read_query(body, client_id, end_inclusive=self.end_inclusive))
+        client_id = self.client_of(request)
+        return self._execute(read_query(body_of(request), client_id, end_inclusive=self.end_inclusive))
 
     def _summarize(self, request: Request) -> Answer:
-        client_id = self._client(request)
+        client_id = self.client_of(request)
         days = request.query.get("days", "7")
         if not days.isdecimal() or not int(days):
             raise RefusedError(400, "invalid.query.param.value", "days")
@@ -276,19 +85,18 @@ class Genesys(Vendor):
         )
 
     def _execute(self, query: Query) -> Answer:
-        self._submitted += 1
-        execution_id = f"66666666-0000-4000-8000-{self._submitted:012d}"
-        until = self.clock.now() + timedelta(seconds=self.seconds_until_complete(query))
-        self.executions[execution_id] = Execution(query, until)
+        execution_id, status = self.execute(query, "66666666")
         uri = f"/api/v2/usage/query/{execution_id}/results"
         if query.client_id is not None:
             uri = f"{CLIENTS}/{query.client_id}/usage/query/results/{execution_id}"
-        return json_answer({"executionId": execution_id, "resultsUri": uri}, (202, 200)[self._submitted % 2])
+        return json_answer({"executionId": execution_id, "resultsUri": uri}, status)
 
     def _results(self, request: Request) -> Answer:
         execution = self.executions.get(request.values["execution_id"])
         if execution is None or execution.query.client_id != request.values.get("client_id"):
             raise RefusedError(404)
+        if told := self.scene.get("query_status"):
+            return json_answer({"queryStatus": told.get("word", "Failed")})
         execution.polls += 1
         if execution.polls <= self.polls_until_complete or self.clock.now() < execution.until:
             return json_answer({"queryStatus": "Running"})

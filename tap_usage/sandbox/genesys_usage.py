@@ -52,11 +52,23 @@ class Query:
 
 @dataclass(slots=True)
 class Execution:
-    """A query that was submitted, until when it runs, and how often its results were asked for."""
+    """A query that was submitted.
+
+    Attributes:
+        query: what is asked.
+        submitted: when.
+        until: it runs until then at least.
+        polls: how often its results were asked for.
+        end: what it ended as, where not with rows: a job's state, and what is the matter.
+        rows: what it found, once it is complete.
+    """
 
     query: Query
+    submitted: datetime
     until: datetime
     polls: int = 0
+    end: Json | None = None
+    rows: list[Json] | None = None
 
 
 def read_query(body: Json, client_id: str | None, *, end_inclusive: bool) -> Query:
@@ -118,6 +130,7 @@ class Ledger:
     Attributes:
         traffic: endless sources of calls, each with the dimensions and ``per_day``, a size. Their figures are made up
             from the seed, are missing on some days, and settle within two days after a day's end.
+        builtin: sources of the same kind: the calls of Genesys' own clients, which the old queries hide.
         calls: calls that a test counted itself: rows as in an answer, with all dimensions and ``date``, a ``date``.
             They show up, unchanged, when their day has ended.
         oldest: first day of the traffic.
@@ -128,6 +141,7 @@ class Ledger:
         self._clock = clock
         self._seed = seed
         self.traffic: list[Json] = []
+        self.builtin: list[Json] = []
         self.calls: list[Json] = []
         self.oldest = clock.started.date() - timedelta(days=200)
 
@@ -135,7 +149,7 @@ class Ledger:
         """Return the rows that answer a query at the sandbox's current time."""
         totals: dict[tuple[str, ...], Json] = {}
         fields = [field for name in query.group_by for field in DIMENSIONS[name]]
-        for call in self._within(query):
+        for call in self.within(query):
             row = {field: call[field] if field in fields else "" for names in DIMENSIONS.values() for field in names}
             if query.granularity:
                 row["date"] = f"{bucket(call['date'], query.granularity)}T00:00:00Z"
@@ -145,8 +159,16 @@ class Ledger:
                 total[metric] += figure
         return sorted(totals.values(), key=lambda row: (row.get("date", ""), row["clientId"], row["templateUri"]))
 
-    def _within(self, query: Query) -> Iterator[Json]:
-        last = min(query.end, datetime.combine(self._clock.now().date(), datetime.min.time(), UTC))
+    def within(self, query: Query, *, everything: bool = False, today: bool = False) -> Iterator[Json]:
+        """Yield the calls that a query is about, each with all dimensions, ``date`` and metrics.
+
+        Args:
+            query: its client and its interval count.
+            everything: also the calls of Genesys' own clients.
+            today: also those of the day that has not ended.
+        """
+        midnight = datetime.combine(self._clock.now().date() + timedelta(days=today), datetime.min.time(), UTC)
+        last = min(query.end, midnight)
         days = [
             query.start.date() + timedelta(days=number)
             for number in range((last.date() - query.start.date()).days + 1)
@@ -155,9 +177,11 @@ class Ledger:
         if not days:
             return
         for call in self.calls:
-            if days[0] <= call["date"] <= days[-1] and query.client_id in (None, call["clientId"]):
+            hidden = call.get("builtin") and not everything
+            if not hidden and days[0] <= call["date"] <= days[-1] and query.client_id in (None, call["clientId"]):
                 yield call
-        sources = [source for source in self.traffic if query.client_id in (None, source["clientId"])]
+        sources = self.traffic + self.builtin if everything else self.traffic
+        sources = [source for source in sources if query.client_id in (None, source["clientId"])]
         yield from self._generated(sources, [day for day in days if day >= self.oldest])
 
     def _generated(self, sources: list[Json], days: Iterable[date]) -> Iterator[Json]:
@@ -186,8 +210,8 @@ def spread(requests: int) -> dict[str, int]:
     return {"status200": good, **rare, "requests": requests}
 
 
-def bucket(day: date, granularity: str) -> date:
-    """Return the first day of the bucket a day is in; weeks begin on Monday."""
+def bucket(day: date, granularity: str, week_begins: str = "Monday") -> date:
+    """Return the first day of the bucket a day is in; weeks begin on Monday or Sunday."""
     if granularity == "Week":
-        return day - timedelta(days=day.weekday())
+        return day - timedelta(days=(day.weekday() + (week_begins == "Sunday")) % 7)
     return day.replace(day=1) if granularity == "Month" else day

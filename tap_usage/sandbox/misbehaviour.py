@@ -189,7 +189,7 @@ def with_next(body: Json, url: str) -> Json:
         body["_links"]["next"] = {"href": url}
     elif "links" in body:
         body["links"]["next"] = url
-    else:
+    elif body.get("queryStatus", "Succeeded") == "Succeeded":
         body["nextUri"] = url
     return body
 
@@ -197,11 +197,6 @@ def with_next(body: Json, url: str) -> Json:
 def embedded_null(body: Json, _request: Request, _details: Json, _memory: Json) -> Json:
     """Serve no rows, as null."""
     return body | {"_embedded": None}
-
-
-def query_status(_body: Json, _request: Request, details: Json, _memory: Json) -> Json:
-    """Name the state of an execution by a word: ``Failed``, ``Running`` or one that nobody knows."""
-    return {"queryStatus": details.get("word", "Failed")}
 
 
 def false_page_count(body: Json, _request: Request, details: Json, _memory: Json) -> Json:
@@ -227,7 +222,9 @@ LISTS = (
     "elasticpath.promotions",
     "elasticpath.usages",
 )
-RESULTS = ("genesys.organization_results", "genesys.client_results")
+RESULTS = ("genesys.*_results",)
+AGGREGATES = ("genesys.*_aggregates_results",)
+PAGED = (*LISTS, *AGGREGATES)
 SUBMITS = ("genesys.organization_submit", "genesys.client_submit", "genesys.client_summary")
 ELASTICPATH = ("elasticpath.promotions", "elasticpath.usages")
 ROWED = (*LISTS, *RESULTS, "demandbase.usage")
@@ -237,9 +234,9 @@ DEMANDBASE = ("demandbase.usage",)
 EDITS: dict[str, Kind[Edit]] = {
     "edit": Kind(change, needed=names("change")),
     "member_missing": Kind(missing_member, needed=names("path")),
-    "repeated_page": Kind(repeat_page, LISTS),
+    "repeated_page": Kind(repeat_page, PAGED),
     "shrinking_page": Kind(
-        rows_edit(lambda rows, details: rows[: details.get("rows", len(rows) // 2)]), LISTS, names("rows")
+        rows_edit(lambda rows, details: rows[: details.get("rows", len(rows) // 2)]), PAGED, names("rows")
     ),
     "duplicated_rows": Kind(rows_edit(lambda rows, _: [row for row in rows for _ in range(2)]), ROWED),
     "sort_ignored": Kind(rows_edit(lambda rows, _: rows[::-1]), ROWED),
@@ -263,10 +260,9 @@ EDITS: dict[str, Kind[Edit]] = {
     "total_missing": Kind(without("meta", "results"), ELASTICPATH),
     "total_lower_bound": Kind(lower_bound, ELASTICPATH, names("total")),
     "pagination_meta": Kind(pagination_meta, ELASTICPATH),
-    "next_elsewhere": Kind(next_elsewhere, LISTS, names("url")),
-    "next_cycle": Kind(next_cycle, LISTS),
+    "next_elsewhere": Kind(next_elsewhere, PAGED, names("url")),
+    "next_cycle": Kind(next_cycle, PAGED),
     "embedded_null": Kind(embedded_null, LISTS[:3]),
-    "query_status": Kind(query_status, RESULTS, names("word")),
     "cursors_present": Kind(with_cursors, RESULTS),
     "date_form": Kind(
         rows_edit(lambda rows, details: [redated(row, details["form"]) for row in rows]), RESULTS, needed=names("form")
