@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from calendar import monthrange
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import date, timedelta
@@ -17,6 +18,8 @@ Row = dict[str, Any]
 DEFAULT_DAYS = 90
 SUMMARY_DAYS = 7
 CLIENT_GROUPS = ("TemplateUri", "HttpMethod")
+AGGREGATE_GROUPS = ("OauthClientId", *CLIENT_GROUPS)
+AGGREGATES = ("genesys_organization_usage_aggregates", "genesys_client_usage_aggregates")
 BLANKS = ("clientId", "clientName", "organizationId", "userId", "templateUri", "httpMethod")
 KEYS_OF_THE_TAP = {"usage_key", "observed_on"}
 IDS_OF_PARENTS = {"environment_id", "credential_type_id", "oauth_client_id", "promotion_id"}
@@ -92,6 +95,50 @@ def _clients_usage(sandbox: Sandbox, start: date) -> list[Row]:
     return [row for client in clients for row in client_usage(sandbox, client, start, today(sandbox))]
 
 
+def aggregates(  # noqa: PLR0913  it takes as much to ask
+    sandbox: Sandbox,
+    start: date,
+    end: date,
+    *,
+    client_id: str | None = None,
+    granularity: str = "Day",
+    group_by: tuple[str, ...] | None = None,
+) -> list[Row]:
+    """Return the rows of the days from `start` to before `end`, as `filled` leaves them, without `is_final`.
+
+    Those of one client with a `client_id`, else those of the organization; `group_by` are names of the vendor.
+    """
+    groups = group_by or (CLIENT_GROUPS if client_id else AGGREGATE_GROUPS)
+    question = {"granularity": granularity, "grouped_by": ",".join(sorted(groups))}
+    rows = sandbox.genesys.aggregates.rows(client_id, str(start), str(end), granularity, groups)
+    return [filled(row | _flat(row, client_id) | question) for row in rows]
+
+
+def _clients_aggregates(sandbox: Sandbox) -> list[Row]:
+    clients = [client["id"] for client in sandbox.genesys.clients]
+    window = (first_day(sandbox), today(sandbox))
+    return [row for client in clients for row in aggregates(sandbox, *window, client_id=client)]
+
+
+def _flat(row: Row, client_id: str | None) -> Row:
+    client, user = (row.get(name) or {} for name in ("oauthClient", "user"))
+    name, user_id = client.get("name"), user.get("id")
+    return {"oauth_client_id": client_id or client.get("id"), "oauth_client_name": name, "user_id": user_id}
+
+
+def filled(row: Row) -> Row:
+    """Return a row without what has no value: absent, null, an empty text and an object of these are one thing."""
+    members = {name: filled(value) if isinstance(value, dict) else value for name, value in row.items()}
+    return {name: value for name, value in members.items() if value not in (None, "", {})}
+
+
+def is_final(row: Row, vendors_day: date, lookback_days: int) -> bool:
+    """Tell whether the bucket of a row ended so many days ago."""
+    first = date.fromisoformat(row["date"])
+    days = {"Day": 1, "Week": 7, "Month": monthrange(first.year, first.month)[1]}[row["granularity"]]
+    return first + timedelta(days=days + lookback_days) <= vendors_day
+
+
 def _credits(sandbox: Sandbox) -> list[Row]:
     return [dict(sandbox.demandbase.ledger.account_credits())]
 
@@ -111,6 +158,8 @@ TRUTH: dict[str, Callable[[Sandbox], list[Row]]] = {
     "genesys_client_usage_summary": lambda sandbox: _clients_usage(
         sandbox, today(sandbox) - timedelta(days=SUMMARY_DAYS)
     ),
+    "genesys_organization_usage_aggregates": lambda sandbox: aggregates(sandbox, first_day(sandbox), today(sandbox)),
+    "genesys_client_usage_aggregates": _clients_aggregates,
     "demandbase_api_usage": lambda sandbox: sandbox.demandbase.rows(
         "day", str(first_day(sandbox)), str(today(sandbox))
     ),
@@ -122,7 +171,12 @@ STREAMS = tuple(promised.STREAMS)
 
 
 def bare(stream: str, rows: Iterable[Row]) -> list[Row]:
-    """Return rows without what the tap (or the envelope) added."""
+    """Return rows without what the tap (or the envelope) added.
+
+    Aggregates keep what tells clients, users and questions apart, and lose what has no value.
+    """
+    if stream in AGGREGATES:
+        return [filled({name: row[name] for name in row.keys() - {"usage_key", "is_final"}}) for row in rows]
     return [{name: value for name, value in row.items() if name not in ADDED[stream]} for row in rows]
 
 
