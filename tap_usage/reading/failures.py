@@ -118,4 +118,4 @@ def _kind(error: Exception) -> Hashable:
     """Return what two failures of one cause have in common: neither path nor correlation id, ids or figures."""
     if isinstance(error, RequestError):
         return (type(error), error.status, error.problem, error.code, error.advice)
-    return (type(error), NUMBERS.sub("", str(error)) if isinstance(error, ReadError) else "")
+    return (type(error), NUMBERS.sub("", error.cause) if isinstance(error, ReadError) else "")

@@ -126,6 +126,11 @@ def dig(body: Json, path: str) -> Json:
 class ReadError(Exception):
     """A partition, window or stream could not be read completely. Its text is for people and holds no secret."""
 
+    @property
+    def cause(self) -> str:
+        """The text without what differs between two failures of one cause, but for figures."""
+        return str(self)
+
 
 class PagingError(ReadError):
     """The pages of an answer do not fit together."""

@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from urllib.parse import unquote_plus
 
 from tap_usage.rest.errors import PagingError, dig
 from tap_usage.rest.pages.query import Ask, Json, Page, Paging, Query, Reading
@@ -18,7 +19,7 @@ LINK = re.compile(r"[/?]|[a-zA-Z][a-zA-Z0-9+.-]*://")
 
 
 @dataclass(frozen=True)
-class _Chain(Paging):
+class Chain(Paging):
     """Each answer tells the next request.
 
     Attributes:
@@ -45,6 +46,10 @@ class _Chain(Paging):
             PagingError: if what it is says that the data sheet is wrong.
         """
 
+    def mark(self, following: str) -> str:
+        """Return what tells a page from the others; met twice, the pages go in a circle."""
+        return following
+
     @abstractmethod
     def request(self, first: Request, asked: Request, following: str) -> Request:
         """Return the next request.
@@ -57,17 +62,20 @@ class _Chain(Paging):
 
 
 @dataclass(frozen=True)
-class NextLink(_Chain):
+class NextLink(Chain):
     """Pages linked by a URL in the body; the last page has none.
 
     Attributes:
         link: dotted path of the link to the next page, absolute or relative.
+        cursor: parameter of the link that alone tells the pages apart; then the first request's own parameters stand
+            instead of the link's.
         total: dotted path of the number of all rows, where the vendor tells it and it can be trusted.
 
     A sample: `{"_links": {"next": {"href": "https://…?cursor=c"}}, "_embedded": {"items": [{"id": "1"}]}}`.
     """
 
     link: str
+    cursor: str = ""
 
     @property
     def looked_at(self) -> tuple[str, ...]:
@@ -81,13 +89,21 @@ class NextLink(_Chain):
             raise PagingError(f"what stands at `{self.link}` is no URL and looks like a cursor: use NextCursor")
         return link
 
+    def mark(self, following: str) -> str:
+        query = following.partition("?")[2]
+        return next((each for each in query.split("&") if self.cursor and _name(each) == self.cursor), following)
+
     def request(self, first: Request, asked: Request, following: str) -> Request:
-        path = asked.path.partition("?")[0] + following if following.startswith("?") else following
-        return Request(path, check=first.check, sent=first.sent)
+        link = asked.path.partition("?")[0] + following if following.startswith("?") else following
+        if not self.cursor:
+            return Request(link, check=first.check, sent=first.sent)
+        path, _, query = link.partition("?")
+        kept = "&".join(each for each in query.split("&") if _name(each) not in first.params)
+        return Request(f"{path}?{kept}" if kept else path, params=first.params, check=first.check, sent=first.sent)
 
 
 @dataclass(frozen=True)
-class NextCursor(_Chain):
+class NextCursor(Chain):
     """Pages that tell a cursor, which asks for the next page as a parameter; the last page has none.
 
     Attributes:
@@ -125,7 +141,7 @@ class NextCursor(_Chain):
 class _ChainReading(Reading):
     """Goes from page to page. A list that does not add up is read once more from the start, then it has failed."""
 
-    def __init__(self, spec: _Chain, query: Query) -> None:
+    def __init__(self, spec: Chain, query: Query) -> None:
         super().__init__()
         self._spec = spec
         self._query = query
@@ -157,10 +173,10 @@ class _ChainReading(Reading):
                 self._differ(f"a page came twice (rows are told apart by {told})")
             elif not following:
                 self._check_end(answer.body)
-            elif following in self._followed or len(self._followed) >= MOST_PAGES:
+            elif (mark := self._spec.mark(following)) in self._followed or len(self._followed) >= MOST_PAGES:
                 self._differ(f"the links to the next page (`{self._spec.looked_at[0]}`) go in a circle")
             else:
-                self._followed.add(following)
+                self._followed.add(mark)
                 self._ask = Ask(self._spec.request(self._first.request, ask.request, following))
 
     def _give(self, answer: Answer) -> int:
@@ -201,6 +217,10 @@ class _ChainReading(Reading):
             self._seen.clear()
             self._totals.clear()
             self._ask = self._first
+
+
+def _name(parameter: str) -> str:
+    return unquote_plus(parameter.partition("=")[0])
 
 
 def _nothing_at(told: str, path: str) -> str:

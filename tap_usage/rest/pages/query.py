@@ -132,6 +132,7 @@ class Page:
         date: the vendor's clock at this answer.
         mark: the last value of the order so far: everything up to it has been given. None without an order.
         size: bytes of the answer it came with.
+        anew: everything is given once more from here on, what was given before counts no longer.
     """
 
     rows: list[Row]
@@ -139,6 +140,7 @@ class Page:
     date: datetime
     mark: str | None = None
     size: int = 0
+    anew: bool = False
 
 
 class Reading(ABC):
