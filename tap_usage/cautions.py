@@ -19,7 +19,10 @@ def of_settings(config: Mapping[str, Any], now: datetime) -> Iterator[str]:
 
 
 def of_selection(
-    selected: Mapping[str, bool], known: Collection[str], catalog: Mapping[str, bool] | None = None
+    selected: Mapping[str, bool],
+    known: Collection[str],
+    catalog: Mapping[str, bool] | None = None,
+    left_out: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
     """Yield what is odd about the choice of streams.
 
@@ -27,6 +30,7 @@ def of_selection(
         selected: the streams of the configured vendors, and whether they are read.
         known: all streams of the tap.
         catalog: the streams of the catalog that was given, and whether it selects them.
+        left_out: streams of the configured vendors that are not there, and the setting because of which.
     """
     if catalog is not None:
         for name in sorted(name for name in catalog if name not in known):
@@ -36,7 +40,11 @@ def of_selection(
             )
         if lacking := [name for name in selected if name not in catalog]:
             yield f"the given catalog does not know {_listed(lacking)}: not read; discover again if they should be"
-        if idle := [name for name in known if catalog.get(name) and name not in selected]:
+        absent = [name for name in known if catalog.get(name) and name not in selected]
+        for setting in dict.fromkeys((left_out or {}).values()):
+            if idle := [name for name in absent if (left_out or {}).get(name) == setting]:
+                yield f"the given catalog selects {_listed(idle)}, which `{setting}` leaves out"
+        if idle := [name for name in absent if name not in (left_out or {})]:
             yield f"the given catalog selects {_listed(idle)}, whose vendor is not configured"
     if not any(selected.values()):
         yield "nothing is selected, so nothing is read: look at the catalog, or at what selects in it"

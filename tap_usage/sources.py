@@ -66,6 +66,8 @@ class Sources(CommandLine):
         if not errors and (given := self._config.get("stream_maps")):
             fields = {name: [*schema.load(name)["properties"], *Tenancy(self._config).row] for name in STREAMS}
             errors += maps.problems(given, fields, batches=bool(self._config.get("batch_config")))
+        if not errors:
+            errors += [line for vendor in self.vendors for line in vendor.problems(self.config)]
         if errors and raise_errors:
             raise ConfigValidationError("Config validation failed", errors=errors, schema=self.config_jsonschema)
         return errors
@@ -75,11 +77,14 @@ class Sources(CommandLine):
     @property
     def vendors(self) -> Sequence[Vendor]:
         """The vendors that are configured; all of them when none is, to show what there is."""
-        chosen = [vendor for vendor in VENDORS if not vendor.required.missing(self.config)]
-        return chosen or VENDORS
+        return self._configured or VENDORS
+
+    @property
+    def _configured(self) -> list[Vendor]:
+        return [vendor for vendor in VENDORS if not vendor.required.missing(self.config)]
 
     def discover_streams(self) -> list[UsageStream]:
-        """Return the streams of the configured vendors."""
+        """Return the streams of the configured vendors that are there with these settings, or all there can be."""
         known = self.config_jsonschema["properties"]
         config = {name: setting.get("default") for name, setting in known.items()} | dict(self.config)
         given = {name: value for name, value in config.items() if value is not None}
@@ -87,8 +92,15 @@ class Sources(CommandLine):
         for vendor in self.vendors:
             workers = Workers(self._connect(vendor, config), self.loop)
             self._workers.append(workers)
-            streams += [UsageStream(self, sheet(given), self.this_run, workers) for sheet in vendor.streams]
+            there = [sheet for sheet in vendor.streams if not self._configured or sheet.exists(given)]
+            streams += [UsageStream(self, sheet(given), self.this_run, workers) for sheet in there]
         return streams
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Streams of the configured vendors that are not there with these settings, and the setting that decides it."""
+        sheets = [sheet for vendor in self._configured for sheet in vendor.streams]
+        return {sheet.name: sheet.exists_if[0] for sheet in sheets if not sheet.exists(self.config)}
 
     @property
     def streams(self) -> dict[str, UsageStream]:  # type: ignore[override]

@@ -177,7 +177,7 @@ class TapUsage(Sources):
         selected = {name: stream.selected for name, stream in self.streams.items()}
         for line in (
             *cautions.of_settings(self.config, self.clock.now()),
-            *cautions.of_selection(selected, STREAMS, entries),
+            *cautions.of_selection(selected, STREAMS, entries, self.left_out),
         ):
             self.logger.warning("%s", line)
 

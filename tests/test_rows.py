@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from random import Random
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_usage.reading.rows import add_usage_keys, blank_to_null, leave_out
+from tap_usage.reading.rows import add_usage_keys, blank_to_null, flatten, leave_out
 
 values = st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=4)
 dimensions = st.fixed_dictionaries({"a": values, "b": values})
@@ -20,10 +21,23 @@ def keys(rows: list[dict[str, Any]], *fields: str) -> list[str]:
     return [row["usage_key"] for row in rows]
 
 
-def test_blanks_of_the_named_fields_become_null_and_nothing_else_does() -> None:
-    rows: list[dict[str, Any]] = [{"a": "", "b": "", "c": 0, "d": "x"}, {"b": None}]
-    blank_to_null(rows, ("a", "c", "d", "missing"))
-    assert rows == [{"a": None, "b": "", "c": 0, "d": "x"}, {"b": None}]
+def test_absent_null_empty_text_and_empty_object_are_one_thing_in_the_named_fields() -> None:
+    rows: list[dict[str, Any]] = [{"a": ""}, {"a": {}}, {"a": None}, {}]
+    blank_to_null(rows, ("a",))
+    assert rows == [{"a": None}] * 4
+
+
+def test_nothing_else_becomes_null() -> None:
+    rows: list[dict[str, Any]] = [{"a": 0, "b": ""}, {"a": False}, {"a": []}, {"a": {"id": ""}}, {"a": "x"}]
+    untouched = copy.deepcopy(rows)
+    blank_to_null(rows, ("a",))
+    assert rows == untouched
+
+
+def test_what_is_flattened_is_null_where_nothing_stands_on_the_way() -> None:
+    rows: list[dict[str, Any]] = [{"a": {"id": "1"}}, {"a": {}}, {"a": None}, {"a": "x"}, {}]
+    flatten(rows, {"a_id": "a.id"})
+    assert [row["a_id"] for row in rows] == ["1", None, None, None, None]
 
 
 def test_what_must_not_leave_the_tap_is_taken_out() -> None:

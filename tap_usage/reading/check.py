@@ -71,6 +71,11 @@ def _of(sheet: type[Sheet], settings: Mapping[str, Any], certain: Collection[str
     context = sheet.context_fields()
     for what, have, named in (
         ("is not a setting", settings, chain(_settings_of(sheet), (("only", name) for name in (sheet.only,) if name))),
+        (
+            "is not among the `fields` of the grouping",
+            sheet.grouping.fields if sheet.grouping else (),
+            _names_of(sheet),
+        ),
         ("needs a default, or has to be required", certain, _settings_of(sheet)),
         ("is not in the schema", known, _fields_of(sheet)),
         (f"is not a field of {type(sheet.paging).__name__}", tunable, (("tuning", name) for name in sheet.tuning)),
@@ -149,6 +154,10 @@ def _placeholders_of(sheet: type[Sheet]) -> Problems:
         yield from ((where, name) for _, name, _, _ in Formatter().parse(path) if name is not None)
 
 
+def _names_of(sheet: type[Sheet]) -> Problems:
+    yield from (("grouping", name) for name in (sheet.grouping.names if sheet.grouping else ()))
+
+
 def _settings_of(sheet: type[Sheet]) -> Problems:
     """Yield where a sheet names a setting that has to have a value, and which."""
     yield from (("tuning", name) for name in sheet.tuning.values())
@@ -156,15 +165,20 @@ def _settings_of(sheet: type[Sheet]) -> Problems:
     yield from (("query", name) for name in sheet.query)
     yield from (("params", value.name) for value in sheet.params.values() if isinstance(value, Setting))
     yield from (("lookback", name) for name in (sheet.lookback,) if name)
+    yield from (("fields_if", name) for name, _ in sheet.fields_if.values())
+    yield from (("exists_if", name) for name in sheet.exists_if[:1] if name)
+    if sheet.grouping:
+        yield "grouping", sheet.grouping.setting
     if sheet.windows:
         yield from (("windows.span", sheet.windows.span), ("windows.lookback", sheet.windows.lookback))
 
 
 def _fields_of(sheet: type[Sheet]) -> Problems:
     """Yield where a sheet names a field of its rows, and which."""
-    facts = ("primary_keys", "key_fields", "constants", "blanks", "numbers", "promised")
+    facts = ("primary_keys", "key_fields", "constants", "flat", "fields_if", "blanks", "numbers", "promised")
     yield from ((fact, name) for fact in facts for name in getattr(sheet, fact))
     yield from (("envelope", path.rpartition(".")[2]) for path in sheet.envelope)
+    yield from (("flat", path.partition(".")[0]) for path in sheet.flat.values())
     yield from (("children", name) for name in sheet.children.values())
     yield from (("parent", name) for name in sheet.context_fields())
     yield from (("barren", name) for name in sheet.barren[:1] if name)
@@ -173,6 +187,8 @@ def _fields_of(sheet: type[Sheet]) -> Problems:
     if sheet.windows:
         yield from ((f"windows.{fact}", name) for fact in ("field", "stamp") if (name := getattr(sheet.windows, fact)))
         yield from (("windows", "is_final") for _ in range(bool(sheet.windows.field)))
+    if sheet.grouping:
+        yield from (("grouping", name) for name in ("grouped_by", *sheet.grouping.fields.values()))
     if sheet.counters:
         yield from (("counters", name) for name in (sheet.counters.identity, *sheet.counters.names))
     if order := getattr(sheet.paging, "order", None):

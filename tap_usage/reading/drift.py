@@ -47,8 +47,14 @@ class Drift:
         self._logger = logger
         self._told: set[str] = set()
 
+    def miss(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Look for promised fields that rows lack, as they came."""
+        for names in set(map(tuple, rows)) if self._promised else ():
+            for name in sorted(self._promised.difference(names)):
+                self._tell(name, "`%s` is missing, the vendor always sent it", name)
+
     def settle(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Check rows, and change them in place."""
+        """Check the types of rows, and change them in place."""
         rows = list(rows)
         shapes = set(map(tuple, rows))
         alike = {names: rows if len(shapes) == 1 else [row for row in rows if tuple(row) == names] for names in shapes}
@@ -63,8 +69,6 @@ class Drift:
                     low, high = self._bounds[name]
                     if min(numbers) < low or max(numbers) > high:
                         self._tell(name, "`%s` came as a number beyond %d to %d: passed on as it is", name, low, high)
-            for name in sorted(self._promised.difference(names)):
-                self._tell(name, "`%s` is missing, the vendor always sent it", name)
 
     def _settle(self, row: dict[str, Any], name: str) -> None:
         came, allowed = row[name], self._allowed[name]

@@ -22,6 +22,7 @@ from tap_usage.rest import fanout
 from tap_usage.rest.errors import PagingError, ReadError, RequestError, plain
 from tap_usage.rest.pages.query import Page, Query, Reading, Row
 from tap_usage.rest.workers import Workers
+from tap_usage.times import day_of
 
 
 class UnlistedError(ReadError):
@@ -263,7 +264,17 @@ class Extraction:
             return ordered(sheet, bookmarks, now, listed, complete=complete)
         date_time = sheet.schema["properties"][sheet.replication_key].get("format") == "date-time"
         first = self._workers.connection.first
-        return Windowed(bookmarks, calendar, now, first, with_time=date_time, listed=listed, complete=complete)
+        windowed = Windowed(bookmarks, calendar, now, first, with_time=date_time, listed=listed, complete=complete)
+        self._caution_of_the_oldest(calendar, [bookmarks.start(partition) for partition in listed])
+        return windowed
+
+    def _caution_of_the_oldest(self, calendar: Calendar, bookmarks: Iterable[str | None]) -> None:
+        """Tell once what will never be read, because the vendor refuses to be asked for it."""
+        days = {day_of(bookmark) if bookmark else None for bookmark in bookmarks}
+        starts = {calendar.wanted(day): calendar.start(day) for day in days}
+        if starts and (first := min(starts)) < min(starts[first], calendar.end):
+            told = "what lies between %s and %s is not read: the vendor can only be asked for the last %d days"
+            self._sheet.logger.warning(told, first, starts[first], (calendar.today - starts[first]).days)
 
 
 def fill(path: str, unit: Unit) -> str:

@@ -5,22 +5,32 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
+from tap_usage.rest.errors import dig
 from tap_usage.times import instant, utc_text
 
 Row = dict[str, Any]
+BLANK: tuple[object, ...] = ("", {})
+
+
+def flatten(rows: Iterable[Row], paths: Mapping[str, str]) -> None:
+    """Add fields that repeat what stands at a path of the row; None where nothing does."""
+    for row in rows:
+        for field, path in paths.items():
+            row[field] = dig(row, path)
 
 
 def blank_to_null(rows: Iterable[Row], fields: Iterable[str]) -> None:
-    """Turn `""` into None in the given fields."""
+    """Turn `""` and `{}` into None in the given fields, and add those that are missing."""
     for row in rows:
         for field in fields:
-            if row.get(field) == "":
+            value = row.get(field)
+            if value is None or value in BLANK:
                 row[field] = None
 
 

@@ -35,6 +35,11 @@ class Shaping:
         self._times = [name for name in self._dimensions if properties.get(name, {}).get("format") == "date-time"]
         constants = {field: sheet.config[setting] for field, setting in sheet.constants.items()}
         self._constants: Row = {**sheet.tenancy.row, **constants}
+        if sheet.grouping:
+            self._constants["grouped_by"] = sheet.grouping.grouped_by(sheet.config)
+        self._blanks = (*sheet.blanks, *sheet.flat)
+        field = sheet.windows.field if sheet.windows else ""
+        self._day = properties.get(field, {}).get("format") == "date"
         self._keys = tuple(dict.fromkeys([*sheet.children.values(), *sheet.primary_keys]))
 
     def shape(self, page: Page, unit: Unit) -> list[Row]:
@@ -48,9 +53,13 @@ class Shaping:
             ReadError, KeyError, TypeError, ValueError: when they cannot be what they should be.
         """
         sheet = self._sheet
+        if page.anew:
+            unit.keyed.clear()
         rows = self._chosen(page.rows) if sheet.only else page.rows
         row_changes.leave_out(rows, sheet.secrets)
-        row_changes.blank_to_null(rows, sheet.blanks)
+        self._drift.miss(rows)
+        row_changes.flatten(rows, sheet.flat)
+        row_changes.blank_to_null(rows, self._blanks)
         row_changes.read_numbers(rows, sheet.numbers)
         added: Row = {**self._constants, **unit.context}
         if sheet.observed:
@@ -68,6 +77,7 @@ class Shaping:
             self._snapshots.stamp(rows, page.date)
         for key in self._keys:
             _require(rows, key)
+        row_changes.leave_out(rows, sheet.absent)
         return rows
 
     def _chosen(self, rows: list[Row]) -> list[Row]:
@@ -90,6 +100,8 @@ class Shaping:
                 raise PagingError(f"a row is dated {day}, where no {calendar.bucket} begins; read it by day instead")
             if window.start <= day < window.end:
                 row["is_final"] = calendar.is_final(day)
+                if self._day:
+                    row[windows.field] = day.isoformat()
                 if windows.stamp:
                     row[windows.stamp] = day.isoformat()
                 kept.append(row)

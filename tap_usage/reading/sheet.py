@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -13,6 +13,7 @@ from inspect import get_annotations
 from typing import Any, ClassVar
 
 from tap_usage import schema
+from tap_usage.reading.facts import Config, Grouping, Setting, Windows, days, unix
 from tap_usage.reading.failures import Subject
 from tap_usage.reading.snapshots import Counters
 from tap_usage.reading.tenancy import Tenancy
@@ -20,66 +21,15 @@ from tap_usage.reading.windows import UNITS, Calendar, Window
 from tap_usage.rest.errors import ReadError
 from tap_usage.rest.pages.query import Paging, Rows
 from tap_usage.rest.request import Json, Request
-from tap_usage.times import instant, unix_seconds
+from tap_usage.times import instant
 
-Config = Mapping[str, Any]
+__all__ = ["Config", "Context", "Grouping", "Setting", "Sheet", "SheetError", "Unit", "Windows", "days", "unix"]
+
 Context = Mapping[str, str]
-Ask = Callable[[date, date, Config], Mapping[str, Any]]
-"""What asks for the days from one to before another, by the settings."""
 
 
 class SheetError(ReadError):
     """A data sheet says what cannot be true. The text is a line for its author."""
-
-
-def days(start: str, end: str, *, inclusive: bool = False) -> Ask:
-    """Return what asks for a window by days such as `2026-11-22`.
-
-    Args:
-        start: parameter for the first day.
-        end: parameter for the end.
-        inclusive: that is the last day of the window, not the one after it.
-    """
-    less = timedelta(days=inclusive)
-    return lambda first, after, _: {start: first.isoformat(), end: (after - less).isoformat()}
-
-
-def unix(start: str, end: str) -> Ask:
-    """Return what asks for a window by Unix seconds; `start` and `end` are the parameters, the end is exclusive."""
-    return lambda first, after, _: {start: unix_seconds(first), end: unix_seconds(after)}
-
-
-@dataclass(frozen=True)
-class Setting:
-    """The value of a setting, among constant parameters."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class Windows:
-    """How a stream's time is cut into windows.
-
-    Attributes:
-        field: field of the row that holds its date, as text or in Unix seconds; "" where rows have none.
-        bucket: what one row is about (day, week, month, year), or the setting that tells it.
-        span: setting with the size of a window.
-        lookback: setting with what is read again.
-        params, json: how a window is asked for: makes query parameters (`days`, `unix`), or a body that is posted.
-        step: "day", or "bucket": the unit of span and lookback.
-        open_end: the current bucket is read too.
-        stamp: field to add with the first day of the row's bucket.
-    """
-
-    field: str
-    bucket: str
-    span: str
-    lookback: str
-    params: Ask | None = None
-    json: Ask | None = None
-    step: str = "day"
-    open_end: bool = False
-    stamp: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +77,10 @@ class Sheet:
         primary_keys, replication_key: fields of the row.
         key_fields: dimensions of `usage_key`, for rows without a key of their own.
         constants: field to add → setting.
-        blanks: fields in which the vendor writes "" for nothing.
+        flat: field to add → path in the row of what it repeats; null where nothing is there.
+        fields_if: field → setting and value: only if the setting has or lists the value, the field is there.
+        grouping: what rows are grouped by: they carry `grouped_by`, and the dimensions are part of `usage_key`.
+        blanks: fields in which nothing may be written as `""` or `{}`, or left out; null stands for all of them.
         numbers: fields in which the vendor writes numbers as text.
         secrets: fields that never leave the tap.
         promised: fields that the vendor sends in every row.
@@ -138,6 +91,7 @@ class Sheet:
         inhabited: below one parent at least there is something: 404 below all of them is a failure.
         ambiguous: HTTP statuses with which the vendor may also mean that the parent is gone.
         only: setting that lists the ids to read: values of the field in `children`.
+        exists_if: setting and its values with which there is such a stream; `("", ())` for always.
 
         windows: for streams that are read by days or periods.
         lookback: setting with the minutes that are read again before a bookmark, for streams in an order.
@@ -164,6 +118,9 @@ class Sheet:
     replication_key: ClassVar[str] = ""
     key_fields: ClassVar[tuple[str, ...]] = ()
     constants: ClassVar[Mapping[str, str]] = {}
+    flat: ClassVar[Mapping[str, str]] = {}
+    fields_if: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    grouping: ClassVar[Grouping | None] = None
     blanks: ClassVar[tuple[str, ...]] = ()
     numbers: ClassVar[tuple[str, ...]] = ()
     secrets: ClassVar[tuple[str, ...]] = ()
@@ -175,6 +132,7 @@ class Sheet:
     inhabited: ClassVar[bool] = False
     ambiguous: ClassVar[tuple[int, ...]] = ()
     only: ClassVar[str] = ""
+    exists_if: ClassVar[tuple[str, Collection[str]]] = ("", ())
 
     windows: ClassVar[Windows | None] = None
     lookback: ClassVar[str] = ""
@@ -198,14 +156,17 @@ class Sheet:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self.absent = tuple(name for name, needed in self.fields_if.items() if not _has(config, *needed))
         self.tenancy = Tenancy(config)
         self.schema = self.tenancy.schema(schema.load(self.name))
+        for name in self.absent:
+            del self.schema["properties"][name]
         self.logger = logging.getLogger(f"tap-usage.{self.name}")
         self.paging = replace(self.paging, **{name: config[setting] for name, setting in self.tuning.items()})
 
     def dimensions(self) -> tuple[str, ...]:
         """Return the fields that make up `usage_key`."""
-        return self.key_fields
+        return (*self.key_fields, *(self.grouping.fields_in(self.config) if self.grouping else ()))
 
     def request(self, unit: Unit) -> Request:
         """Return the request that a unit begins with; placeholders in the path are filled by the caller."""
@@ -250,11 +211,12 @@ class Sheet:
         bounds = {name: instant(config[name]).date() if name in config else None for name in ("start_date", "end_date")}
         return Calendar(
             bucket=self.bucket,
-            span=config[windows.span],
+            span=min(config[windows.span], windows.longest or config[windows.span]),
             step=self.bucket if windows.step == "bucket" else windows.step,
             lookback=config[windows.lookback],
             today=today,
             open_end=windows.open_end,
+            oldest=today - timedelta(days=windows.back) if windows.back else None,
             **bounds,
         )
 
@@ -265,6 +227,12 @@ class Sheet:
         if self.windows or self.results:
             kind = "queries"
         return Subject(vendor, self.name, kind.replace("_", " "), self.permission)
+
+    @classmethod
+    def exists(cls, config: Config) -> bool:
+        """Return whether there is such a stream with these settings."""
+        setting, values = cls.exists_if
+        return not setting or config[setting] in values
 
     @classmethod
     def ancestors(cls) -> Iterator[type[Sheet]]:
@@ -289,6 +257,11 @@ def identity_of(sheet: type[Sheet]) -> tuple[str, ...]:
         return ()
     added = {*sheet.context_fields(), *sheet.constants, "observed_on"}
     return tuple(name for name in sheet.primary_keys if name not in added)
+
+
+def _has(config: Config, setting: str, value: str) -> bool:
+    given = config[setting]
+    return value in given if isinstance(given, list) else value == given
 
 
 def meant(name: str, known: Collection[str]) -> str:

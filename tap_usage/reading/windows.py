@@ -52,6 +52,7 @@ class Calendar:
         today: the vendor's date.
         open_end: the current bucket is read too; otherwise only days that are over.
         start_date, end_date: settings; the end is exclusive.
+        oldest: the first day that the vendor may be asked for, None for any.
     """
 
     bucket: str
@@ -62,6 +63,7 @@ class Calendar:
     open_end: bool
     start_date: date | None
     end_date: date | None
+    oldest: date | None = None
 
     def by(self, day: date) -> Calendar:
         """Return the calendar of an answer that was given on a day: what was not over then is not final."""
@@ -91,6 +93,13 @@ class Calendar:
 
     def start(self, bookmark: date | None) -> date:
         """Return the first day to read, given the last unit that was read."""
+        wanted = self.wanted(bookmark)
+        if self.oldest is None or wanted >= self.oldest:
+            return wanted
+        return add(floor(self.oldest - timedelta(days=1), self.bucket), self.bucket, 1)
+
+    def wanted(self, bookmark: date | None) -> date:
+        """Return the first day to read if the vendor could be asked for any."""
         earliest = self.start_date or self.today - timedelta(days=DEFAULT_DAYS)
         if bookmark is None:
             return floor(earliest, self.bucket)

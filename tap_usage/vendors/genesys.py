@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, ClassVar
+from typing import Any
 
 from singer_sdk import typing as th
 
-from tap_usage.reading.sheet import Config, Setting, Sheet, Windows
+from tap_usage.reading.sheet import Config, Grouping, Setting, Sheet, Windows
 from tap_usage.rest.auth import ClientCredentials
 from tap_usage.rest.errors import Rule, Verdict
 from tap_usage.rest.host import Budget, ErrorFields, Host
 from tap_usage.rest.pages.links import NextLink
 from tap_usage.rest.pages.polling import Execution
+from tap_usage.rest.pages.results import Reason, Results
 from tap_usage.settings import Required, domain, number, secret, text, texts, whole
 from tap_usage.times import midnight
 from tap_usage.vendors.vendor import Vendor
@@ -25,6 +26,7 @@ DIMENSIONS = {
     "TemplateUri": "templateUri",
     "HttpMethod": "httpMethod",
 }
+PATHS = {name: DIMENSIONS[name] for name in ("TemplateUri", "HttpMethod")}
 METRICS: tuple[str, ...] = ("requests", "status200", "status300", "status400", "status429", "status500")
 
 REGIONS = (
@@ -42,6 +44,12 @@ SETTINGS = th.PropertiesList(
         "Domain of the region, such as mypurecloud.ie; others than the known ones are accepted.",
         default="mypurecloud.com",
         known=REGIONS,
+    ),
+    text(
+        "genesys_usage_api",
+        "Which usage streams there are: the older queries, the aggregates that succeed them, or both.",
+        default="query",
+        choices=["query", "aggregates", "both"],
     ),
     text("genesys_granularity", "What one row is about.", default="Day", choices=["Day", "Week", "Month"]),
     texts(
@@ -99,6 +107,9 @@ def host(config: Mapping[str, Any]) -> Host:
 
 
 CLIENT_PERMISSION = "oauth:client:view or usage:client:view"
+AGGREGATE_BLANKS: tuple[str, ...] = ("platform", "templateUri", "httpMethod")
+TOO_LARGE = ("max.response.size.reached", "response.entity.too.large")
+GROUPED_BY_CLIENT = dict.fromkeys(("clientId", "clientName"), ("genesys_client_group_by", "OAuthClientId"))
 CLIENT_RESULTS = "/api/v2/oauth/clients/{oauth_client_id}/usage/query/results/{execution_id}"
 
 
@@ -117,9 +128,34 @@ class OAuthClients(Sheet):
     children = {"oauth_client_id": "id"}
 
 
-class Usage(Sheet):
-    """What the results of all queries share: dimensions that were not grouped by come as ""."""
+def windows(grouping: Grouping, longest: int = 0, back: int = 0) -> Windows:
+    """Return how a query is asked for; times without an offset are not documented, so they carry Z."""
 
+    def query(start: date, end: date, config: Config) -> dict[str, Any]:
+        interval = f"{midnight(start)}/{midnight(end)}"
+        granularity, group_by = config["genesys_granularity"], grouping.names_in(config)
+        return {"interval": interval, "granularity": granularity, "groupBy": group_by}
+
+    told = ("genesys_granularity", "genesys_window_days", "genesys_lookback_days")
+    return Windows("date", *told, json=query, longest=longest, back=back)
+
+
+class Usage(Sheet):
+    """What all results share: dimensions that were not grouped by come as "", or not at all."""
+
+    rows = "results"
+    primary_keys = ("usage_key",)
+    tuning = {
+        "initial": "genesys_poll_initial_seconds",
+        "longest": "genesys_poll_max_seconds",
+        "timeout": "genesys_poll_timeout_seconds",
+    }
+
+
+class UsageQuery(Usage):
+    """The older queries. https://developer.genesys.cloud/blog/2021-01-04-API-Usage/."""
+
+    exists_if = ("genesys_usage_api", ("query", "both"))
     paging = Execution(
         execution_id="executionId",
         status="queryStatus",
@@ -128,39 +164,8 @@ class Usage(Sheet):
         failed=("Failed",),
         more="cursors.after",
     )
-    rows = "results"
-    primary_keys = ("usage_key",)
     blanks = ("clientName", *DIMENSIONS.values())
-    promised = METRICS
-    tuning = {
-        "initial": "genesys_poll_initial_seconds",
-        "longest": "genesys_poll_max_seconds",
-        "timeout": "genesys_poll_timeout_seconds",
-    }
-
-
-def windows(group_by: str) -> Windows:
-    """Return how a query is asked for; times without an offset are not documented, so they carry Z."""
-
-    def query(start: date, end: date, config: Config) -> dict[str, Any]:
-        interval = f"{midnight(start)}/{midnight(end)}"
-        return {"interval": interval, "granularity": config["genesys_granularity"], "groupBy": config[group_by]}
-
-    return Windows("date", "genesys_granularity", "genesys_window_days", "genesys_lookback_days", json=query)
-
-
-class UsageQuery(Usage):
-    """A query by windows of days. https://developer.genesys.cloud/blog/2021-01-04-API-Usage/."""
-
-    group_by: ClassVar[str]
-    replication_key = "date"
-    constants = {"granularity": "genesys_granularity"}
     promised = (*DIMENSIONS.values(), *METRICS)
-
-    def dimensions(self) -> tuple[str, ...]:
-        """Return granularity, date, and what was grouped by."""
-        grouped = sorted(DIMENSIONS[name] for name in self.config[self.group_by])
-        return (*self.context_fields(), "granularity", "date", *grouped)
 
 
 class OrganizationUsage(UsageQuery):
@@ -169,9 +174,13 @@ class OrganizationUsage(UsageQuery):
     name = "genesys_organization_usage"
     path = "/api/v2/usage/query"
     results = "/api/v2/usage/query/{execution_id}/results"
-    group_by = "genesys_group_by"
-    windows = windows(group_by)
     permission = "oauth:client:view or usage:organization:view"
+    grouping = Grouping("genesys_group_by", DIMENSIONS)
+    windows = windows(grouping)
+    replication_key = "date"
+    constants = {"granularity": "genesys_granularity"}
+    flat = {"oauth_client_id": "clientId"}
+    key_fields = ("granularity", "date")
     query = ("genesys_granularity", "genesys_group_by")
 
 
@@ -182,13 +191,17 @@ class ClientUsage(UsageQuery):
     path = "/api/v2/oauth/clients/{oauth_client_id}/usage/query"
     results = CLIENT_RESULTS
     parent = OAuthClients
-    group_by = "genesys_client_group_by"
-    windows = windows(group_by)
     permission = CLIENT_PERMISSION
+    grouping = Grouping("genesys_client_group_by", DIMENSIONS)
+    windows = windows(grouping)
+    replication_key = "date"
+    constants = OrganizationUsage.constants
+    fields_if = GROUPED_BY_CLIENT
+    key_fields = ("oauth_client_id", "granularity", "date")
     query = ("genesys_granularity", "genesys_client_group_by")
 
 
-class ClientUsageSummary(Usage):
+class ClientUsageSummary(UsageQuery):
     """API usage of an OAuth client over the last days, as the vendor sums it up."""
 
     name = "genesys_client_usage_summary"
@@ -197,14 +210,81 @@ class ClientUsageSummary(Usage):
     parent = OAuthClients
     permission = CLIENT_PERMISSION
     observed = True
+    promised = METRICS
     constants = {"days": "genesys_summary_days"}
+    fields_if = GROUPED_BY_CLIENT
     key_fields = ("oauth_client_id", "days", "observed_on", "date", *DIMENSIONS.values())
     params = {"days": Setting("genesys_summary_days")}
+
+
+class UsageAggregates(Usage):
+    """The jobs that succeed the queries. https://developer.genesys.cloud/forum/t/32355; none was seen yet.
+
+    Both ends of an interval count, it begins a year ago at most and covers 90 days at most, however that is meant.
+    """
+
+    exists_if = ("genesys_usage_api", ("aggregates", "both"))
+    paging = Execution(
+        execution_id="id",
+        status="queryStatus",
+        running=("Queued", "Running"),
+        complete=("Succeeded",),
+        failed=("Failed", "Cancelled"),
+        tolerant=True,
+        unseen=3,
+        reason=Reason("errorBody.status", "errorBody.code", "errorBody.contextId"),
+        results=Results(NextLink("nextUri", cursor="after"), "pageSize", 1000, TOO_LARGE),
+    )
+    rows = "entities"
+    replication_key = "date"
+    constants = OrganizationUsage.constants
+    promised = ("requestCount",)
+
+
+class OrganizationUsageAggregates(UsageAggregates):
+    """API usage of the organization, Genesys' own clients included."""
+
+    name = "genesys_organization_usage_aggregates"
+    path = "/api/v2/usage/aggregates/query/jobs"
+    results = path + "/{execution_id}"
+    permission = "usage:organization:view"
+    grouping = Grouping(
+        "genesys_group_by",
+        {"OAuthClientId": "oauth_client_id", "UserId": "user_id", **PATHS},
+        {"OAuthClientId": "OauthClientId"},
+    )
+    windows = windows(grouping, 89, 364)
+    flat = {"oauth_client_id": "oauthClient.id", "oauth_client_name": "oauthClient.name", "user_id": "user.id"}
+    blanks = (*AGGREGATE_BLANKS, "oauthClient", "user")
+    key_fields = ("granularity", "date")
+    query = OrganizationUsage.query
+
+
+class ClientUsageAggregates(UsageAggregates):
+    """API usage of an OAuth client, which its rows do not name."""
+
+    name = "genesys_client_usage_aggregates"
+    path = "/api/v2/usage/client/{oauth_client_id}/aggregates/query/jobs"
+    results = path + "/{execution_id}"
+    parent = OAuthClients
+    permission = "usage:client:view"
+    grouping = Grouping(
+        "genesys_client_group_by",
+        {"OAuthClientId": "oauth_client_id", "OrganizationId": "organizationId", **PATHS},
+        {"OAuthClientId": ""},
+    )
+    windows = windows(grouping, 89, 364)
+    blanks = (*AGGREGATE_BLANKS, "organizationId")
+    key_fields = ("oauth_client_id", "granularity", "date")
+    query = ClientUsage.query
 
 
 VENDOR = Vendor(
     required=Required("genesys", ("genesys_client_id", "genesys_client_secret")),
     settings=SETTINGS,
     host=host,
-    streams=(OAuthClients, OrganizationUsage, ClientUsage, ClientUsageSummary),
+    streams=(
+        *(OAuthClients, OrganizationUsage, ClientUsage, ClientUsageSummary),
+        *(OrganizationUsageAggregates, ClientUsageAggregates),
+    ),
 )

@@ -33,6 +33,12 @@ class Vendor:
     host: Callable[[Mapping[str, Any]], Host]
     streams: tuple[type[Sheet], ...]
 
+    def problems(self, config: Mapping[str, Any]) -> list[str]:
+        """Return one line for each thing that is wrong with good settings, as its streams see them."""
+        there = [sheet for sheet in self.streams if sheet.grouping and sheet.exists(config)]
+        found = [(sheet, sheet.grouping.problem(config)) for sheet in there if sheet.grouping]
+        return [f"{problem}: {_whose(sheet, config)} knows no other dimension" for sheet, problem in found if problem]
+
     def __post_init__(self) -> None:
         """Refuse what cannot be true."""
         known = schema([COMMON, self.settings])["properties"]
@@ -48,3 +54,9 @@ class Vendor:
         except ValueError as error:
             raise SheetError(f"{vendor}: host: {error}") from error
         check(vendor, self.streams, known, self.required.names)
+
+
+def _whose(sheet: type[Sheet], config: Mapping[str, Any]) -> str:
+    """Return a stream, and the setting because of which it is there."""
+    setting = sheet.exists_if[0]
+    return f"{sheet.name}" + (f", which `{setting}` {config[setting]} asks for," if setting else "")
