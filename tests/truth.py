@@ -21,6 +21,7 @@ CLIENT_GROUPS = ("TemplateUri", "HttpMethod")
 AGGREGATE_GROUPS = ("OauthClientId", *CLIENT_GROUPS)
 AGGREGATES = ("genesys_organization_usage_aggregates", "genesys_client_usage_aggregates")
 BLANKS = ("clientId", "clientName", "organizationId", "userId", "templateUri", "httpMethod")
+BY_CLIENT_ONLY = {"clientId", "clientName"}
 KEYS_OF_THE_TAP = {"usage_key", "observed_on"}
 IDS_OF_PARENTS = {"environment_id", "credential_type_id", "oauth_client_id", "promotion_id"}
 ON_THE_WIRE_ONLY = {
@@ -82,12 +83,14 @@ def _oauth_clients(sandbox: Sandbox) -> list[Row]:
 
 
 def organization_usage(sandbox: Sandbox, start: date, end: date) -> list[Row]:
-    return _null(sandbox.genesys.rows(None, str(start), str(end)))
+    rows = _null(sandbox.genesys.rows(None, str(start), str(end)))
+    return [row | {"oauth_client_id": row["clientId"]} for row in rows]
 
 
 def client_usage(sandbox: Sandbox, client_id: str, start: date, end: date) -> list[Row]:
     rows = sandbox.genesys.rows(client_id, str(start), str(end), group_by=CLIENT_GROUPS)
-    return _null(rows, oauth_client_id=client_id)
+    named = _null(rows, oauth_client_id=client_id)
+    return [{name: row[name] for name in row.keys() - BY_CLIENT_ONLY} for row in named]
 
 
 def _clients_usage(sandbox: Sandbox, start: date) -> list[Row]:
