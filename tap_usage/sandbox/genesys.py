@@ -95,9 +95,9 @@ class Genesys(Account):
         execution = self.executions.get(request.values["execution_id"])
         if execution is None or execution.query.client_id != request.values.get("client_id"):
             raise RefusedError(404)
-        if told := self.scene.get("query_status"):
-            return json_answer({"queryStatus": told.get("word", "Failed")})
         execution.polls += 1
+        if (told := self.scene.get("query_status")) is not None:
+            return json_answer({"queryStatus": told.get("word", "Failed")})
         if execution.polls <= self.polls_until_complete or self.clock.now() < execution.until:
             return json_answer({"queryStatus": "Running"})
         return json_answer({"queryStatus": "Complete", "results": self.ledger.count(execution.query)})

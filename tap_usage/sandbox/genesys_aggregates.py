@@ -111,7 +111,8 @@ class Aggregates:
         polls = job.polls - self.polls_until_known
         if polls <= 0:
             raise RefusedError(404)
-        if told := job.end or account.scene.get("query_status"):
+        told = job.end if job.end is not None else account.scene.get("query_status")
+        if told is not None:
             job.end = told if told.get("word", "Failed") in ENDS else None
             return self._state(**told)
         if polls <= account.polls_until_complete or now < job.until:
