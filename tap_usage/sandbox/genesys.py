@@ -93,7 +93,10 @@ class Genesys(Account):
 
     def _results(self, request: Request) -> Answer:
         execution = self.executions.get(request.values["execution_id"])
-        if execution is None or execution.query.client_id != request.values.get("client_id"):
+        # A job of the aggregates is not known here.
+        if execution is None or type(execution.query) is not Query:
+            raise RefusedError(404)
+        if execution.query.client_id != request.values.get("client_id"):
             raise RefusedError(404)
         execution.polls += 1
         if (told := self.scene.get("query_status")) is not None:
