@@ -5,6 +5,7 @@ Each edit gets the decoded body, the request, the fault's details and a memory o
 
 import json
 from collections.abc import Callable
+from urllib.parse import quote
 
 from tap_usage.sandbox.demandbase import usage_xml, xml_answer
 from tap_usage.sandbox.kinds import Kind, names
@@ -176,7 +177,7 @@ def next_elsewhere(body: Json, request: Request, details: Json, _memory: Json) -
 
 def next_cycle(body: Json, request: Request, _details: Json, memory: Json) -> Json:
     """Link the first page that was hit as the next one, for ever."""
-    query = "&".join(f"{name}={value}" for name, value in request.query.items())
+    query = "&".join(f"{name}={quote(value, safe=':,()')}" for name, value in request.query.items())
     here = request.path + (f"?{query}" if query else "")
     if "_links" in body:
         here = body["_links"]["self"]["href"] + (f"?{query}" if query else "")

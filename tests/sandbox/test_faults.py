@@ -5,7 +5,7 @@ import requests
 
 from tap_usage.sandbox import Sandbox
 from tap_usage.sandbox.faults import KINDS
-from tests.sandbox import test_edits, test_lists, test_odd_answers
+from tests.sandbox import test_aggregates_faults, test_edits, test_lists, test_odd_answers
 from tests.sandbox.client import Client, usages
 from tests.sandbox.shown import SHOWN, shows
 
@@ -159,6 +159,7 @@ def test_a_slow_answer_is_late_and_any_kind_can_be(client: Client, sandbox: Sand
 
 
 def test_every_kind_is_shown_by_a_test() -> None:
+    assert test_aggregates_faults
     assert test_edits
     assert test_lists
     assert test_odd_answers
