@@ -1,4 +1,4 @@
-"""Answers of the sandbox against the vendors' own descriptions: OpenAPI extracts and, for Genesys, the vendor's SDK."""
+"""Answers of the sandbox against the vendors' own descriptions: OpenAPI extracts."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,9 @@ from openapi_core import OpenAPI
 from openapi_core.contrib.requests import RequestsOpenAPIRequest, RequestsOpenAPIResponse
 from openapi_core.exceptions import OpenAPIError
 
-from tap_usage.sandbox import ORIGINS, Sandbox
+from tap_usage.sandbox import ORIGINS, Sandbox, genesys_aggregates_query
+from tap_usage.sandbox.genesys_unknowns import Unknowns
+from tests.sandbox import jobs
 from tests.sandbox.client import Client
 
 SPECS = Path(__file__).parents[1] / "specs"
@@ -22,11 +24,11 @@ LOOSE = ("/v2/rule-promotions?page[limit]=100&page[offset]=0", "/v2/rule-promoti
 
 @pytest.fixture(scope="module")
 def documents() -> dict[str, dict[str, Any]]:
-    """Return the extracts by vendor, with the one operation that they lack."""
+    """Return the extracts by their names, with the one operation that they lack."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     found = {
         vendor: yaml.load((SPECS / f"{vendor}.yaml").read_text(encoding="utf-8"), loader)  # noqa: S506  a safe loader
-        for vendor in ("pingone", "elasticpath")
+        for vendor in ("pingone", "elasticpath", "genesys_usage_aggregates")
     }
     schema = {"application/json": {"schema": {"$ref": "#/components/schemas/Environment"}}}
     found["pingone"]["paths"]["/v1/environments/{environmentID}"] = {
@@ -109,6 +111,62 @@ def test_every_answer_of_elastic_path_is_as_its_specification_says(
     }
 
 
+ALLOWED = (
+    Unknowns(),
+    Unknowns(ungrouped="null", client_name="absent", no_rows="missing", next_uri="absolute", week_begins="Sunday"),
+    Unknowns(waiting_status=200, failing_status=200, error_body=False, next_uri_page_size=False, in_order=False),
+    Unknowns(end_inclusive=False, today_counted=True, empty_last_page=True, client_name="listed"),
+)
+
+
+def every_answer_of_the_aggregates(client: Client) -> Iterator[requests.Response]:
+    genesys = client.sandbox.genesys
+    for path in (jobs.ORGANIZATION, jobs.of_client()):
+        groups = genesys_aggregates_query.ORGANIZATION if path == jobs.ORGANIZATION else genesys_aggregates_query.CLIENT
+        for granularity in ("Day", "Week", "Month"):
+            for group_by in ([], ["HttpMethod"], list(groups)):
+                yield (answer := jobs.submit(client, path, granularity=granularity, groupBy=group_by))
+                link = f"{answer.json()['selfUri']}?pageSize=500"
+                for _ in range(genesys.polls_until_complete):
+                    yield client.get("genesys", link)
+                while link:
+                    yield (answer := client.get("genesys", link.removeprefix(client.sandbox.url("genesys api"))))
+                    link = answer.json().get("nextUri", "")
+        for word in ("Failed", "Cancelled"):
+            client.sandbox.fault("genesys.*_aggregates_results", "query_status", word=word)
+            yield client.get("genesys", jobs.submitted(client, path))
+        yield client.get("genesys", f"{path}/unknown")
+        yield jobs.submit(client, path, interval="2024-01-01/2024-01-02")
+        yield jobs.submit(client, path, templateUris=["x"])
+        yield client.get("genesys", f"{path}/unknown?after=x")
+
+
+@pytest.mark.parametrize("unknowns", ALLOWED)
+def test_every_answer_of_the_usage_aggregates_is_as_its_specification_says(
+    client: Client, described: dict[str, Description], unknowns: Unknowns
+) -> None:
+    client.sandbox.genesys.aggregates.unknowns = unknowns
+    client.headers("genesys")
+    client.sandbox.forget_requests()
+    for answer in every_answer_of_the_aggregates(client):
+        described["genesys_usage_aggregates"].check(answer)
+    assert {seen.operation for seen in client.sandbox.requests} == {
+        name for name in client.sandbox.operations if "aggregates" in name
+    }
+
+
+@pytest.mark.parametrize("path", [jobs.ORGANIZATION, jobs.of_client()])
+def test_every_error_of_the_usage_aggregates_is_as_the_specification_says(
+    client: Client, described: dict[str, Description], path: str
+) -> None:
+    job = jobs.submitted(client, path)
+    for status in (400, 401, 403, 404, 408, 409, 413, 415, 429, 500, 503, 504):
+        client.sandbox.fault("genesys.*_aggregates_*", "status", times=2, status=status)
+        for answer in (jobs.submit(client, path), client.get("genesys", job)):
+            assert answer.status_code == status
+            described["genesys_usage_aggregates"].check(answer)
+
+
 @pytest.mark.parametrize(("vendor", "path"), [("pingone", "/v1/environments"), ("elasticpath", LOOSE[0])])
 def test_every_error_is_as_the_specification_says(
     client: Client, described: dict[str, Description], vendor: str, path: str
@@ -126,53 +184,11 @@ def test_an_answer_that_is_not_as_specified_is_noticed(client: Client, described
         described["elasticpath"].check(answer)
 
 
-class VendorSdk:
-    """The vendor's own SDK of Genesys Cloud, logged in to the sandbox. It has no types."""
-
-    def __init__(self, client: Client) -> None:
-        # Importing it takes seconds: only the tests that need it pay for it.
-        import PureCloudPlatformClientV2 as sdk  # noqa: N813, PLC0415
-
-        api_client = sdk.ApiClient(host=client.sandbox.url("genesys api"))
-        api_client.access_token = client.login("genesys").json()["access_token"]
-        self.oauth: Any = sdk.OAuthApi(api_client)
-        self.usage: Any = sdk.UsageApi(api_client)
-        self.queries: tuple[Any, Any] = (sdk.ApiUsageOrganizationQuery(), sdk.ApiUsageClientQuery())
-
-
-@pytest.fixture
-def vendor_sdk(client: Client) -> VendorSdk:
-    return VendorSdk(client)
-
-
-def test_the_vendors_own_sdk_reads_the_clients(vendor_sdk: VendorSdk, sandbox: Sandbox) -> None:
-    listing = vendor_sdk.oauth.get_oauth_clients()
-    assert [(row.id, row.name, row.state) for row in listing.entities] == [
-        (row["id"], row["name"], row["state"]) for row in sandbox.genesys.clients[:4]
-    ]
-    assert (listing.total, listing.page_count, listing.next_uri[:5]) == (6, 2, "/api/")
-
-
-def test_the_vendors_own_sdk_queries_the_usage(vendor_sdk: VendorSdk, sandbox: Sandbox) -> None:
-    usage, oauth = vendor_sdk.usage, vendor_sdk.oauth
-    organization, client = vendor_sdk.queries
-    for query in vendor_sdk.queries:
-        query.interval, query.granularity = "2026-11-01T00:00:00Z/2026-11-22T00:00:00Z", "Day"
-        query.group_by, query.metrics = ["TemplateUri", "HttpMethod"], ["Requests", "Status200"]
-    name = usage.post_usage_query(organization).execution_id
-    of_client = [
-        oauth.post_oauth_client_usage_query(FIRST, client).execution_id,
-        oauth.get_oauth_client_usage_summary(FIRST, days="21").execution_id,
-    ]
-    for _ in range(sandbox.genesys.polls_until_complete):
-        assert usage.get_usage_query_execution_id_results(name).query_status == "Running"
-        for execution in of_client:
-            assert oauth.get_oauth_client_usage_query_result(execution, FIRST).results is None
-    rows = usage.get_usage_query_execution_id_results(name).results
-    expected = sandbox.genesys.rows(None, "2026-11-01", "2026-11-22", "Day", ("TemplateUri", "HttpMethod"))
-    assert [(row.date.isoformat()[:10], row.template_uri, row.requests) for row in rows] == [
-        (row["date"][:10], row["templateUri"], row["requests"]) for row in expected
-    ]
-    queried, summarized = (oauth.get_oauth_client_usage_query_result(name, FIRST).results for name in of_client)
-    assert [row.requests for row in queried] == [row.requests for row in summarized] != []
-    assert {seen.status for seen in sandbox.requests} == {200, 202}
+def test_a_row_of_the_aggregates_that_is_not_as_specified_is_noticed(
+    client: Client, described: dict[str, Description]
+) -> None:
+    client.sandbox.genesys.polls_until_complete = 0
+    client.sandbox.genesys.aggregates.unknowns.ungrouped = "text"
+    answer = client.get("genesys", jobs.submitted(client))
+    with pytest.raises(OpenAPIError):
+        described["genesys_usage_aggregates"].check(answer)
