@@ -29,9 +29,16 @@ class LocalTap(TapUsage):
     clock_class = LocalClock
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - as the tap has it
+        if isinstance(config := kwargs.get("config"), dict):
+            kwargs["config"] = every_family(config)
         super().__init__(**kwargs)
         if isinstance(self.clock, LocalClock):
             self.clock.ahead = ahead_of_this_machine(self.config.values())
+
+
+def every_family(config: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with which all streams of their vendors are there, if they do not say which."""
+    return {"genesys_usage_api": "both", **config} if "genesys_client_id" in config else config
 
 
 def ahead_of_this_machine(settings: Iterable[object]) -> timedelta:

@@ -88,11 +88,6 @@ class Run:
         return value
 
 
-def every_family(config: dict[str, Any]) -> dict[str, Any]:
-    """Return settings with which all streams of their vendors are there, if they do not say which."""
-    return {"genesys_usage_api": "both", **config} if "genesys_client_id" in config else config
-
-
 def streams_in(line: str) -> list[str]:
     """Return the streams that a failure line names."""
     return line.split(": ")[1].split(", ")
@@ -105,9 +100,9 @@ def run(
     select: list[str] | None = None,
     **settings: object,
 ) -> Run:
-    """Run the tap; `settings` are put over `config`, `select` names the streams (default: all, of both families)."""
+    """Run the tap; `settings` are put over `config`, `select` names the streams (default: all)."""
     lines = KeptLines()
-    merged = {name: value for name, value in {**every_family(config), **settings}.items() if value is not None}
+    merged = {name: value for name, value in {**config, **settings}.items() if value is not None}
     tap = ImpatientTap(config=merged, state=json.loads(json.dumps(state or {})), message_writer=lines)
     for name, stream in tap.streams.items():
         stream.selected = select is None or name in select

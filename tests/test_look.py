@@ -15,7 +15,7 @@ from tests.looking import Test, looks
 from tests.promised import STREAMS
 from tests.running import ImpatientTap, KeptLines
 
-POLLS = {"genesys.organization_results", "genesys.client_results"}
+POLLS = {f"genesys.{whose}{family}_results" for whose in ("organization", "client") for family in ("", "_aggregates")}
 
 
 @pytest.fixture(name="test")

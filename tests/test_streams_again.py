@@ -18,6 +18,7 @@ from tests.truth import (
     STREAMS,
     TRUTH,
     Row,
+    aggregates,
     bare,
     client_usage,
     counted,
@@ -27,7 +28,11 @@ from tests.truth import (
     today,
 )
 
-DAILY = ("genesys_organization_usage", "genesys_client_usage", "demandbase_api_usage")
+DAILY = (
+    *("genesys_organization_usage", "genesys_client_usage", "demandbase_api_usage"),
+    *("genesys_organization_usage_aggregates", "genesys_client_usage_aggregates"),
+)
+TIMES = dict(zip(DAILY, (3, 3, 1, 3, 3), strict=True))
 FULL = tuple(stream for stream in STREAMS if stream not in (*DAILY, "elasticpath_promotion_usages"))
 Days = list[tuple[Sandbox, Run]]
 
@@ -55,7 +60,7 @@ def test_full_tables_and_snapshots_come_again_on_the_same_day(same_day: tuple[Sa
     assert counted(second.rows(stream)) == counted(first.rows(stream))
 
 
-@pytest.mark.parametrize(("stream", "since"), [(DAILY[0], 3), (DAILY[1], 3), (DAILY[2], 1)])
+@pytest.mark.parametrize(("stream", "since"), TIMES.items())
 def test_a_second_run_on_the_same_day_reads_the_lookback_only(
     same_day: tuple[Sandbox, Run, Run], stream: str, since: int
 ) -> None:
@@ -106,6 +111,11 @@ def test_five_daily_runs_leave_the_vendors_rows_in_a_target(daily: Days, stream:
     elif stream == DAILY[1]:
         clients = [client["id"] for client in sandbox.genesys.clients]
         now = [row for client in clients for row in client_usage(sandbox, client, first, last_day)]
+    elif stream == DAILY[3]:
+        now = aggregates(sandbox, first, last_day)
+    elif stream == DAILY[4]:
+        clients = [client["id"] for client in sandbox.genesys.clients]
+        now = [row for client in clients for row in aggregates(sandbox, first, last_day, client_id=client)]
     else:
         now = sandbox.demandbase.rows("day", str(first), str(last_day))
     settled = [row for row in upserted(runs, stream).values() if row["is_final"]]
@@ -114,7 +124,7 @@ def test_five_daily_runs_leave_the_vendors_rows_in_a_target(daily: Days, stream:
     assert counted(bare(stream, settled)) == counted(truth)
 
 
-@pytest.mark.parametrize(("stream", "times"), [(DAILY[0], 4), (DAILY[1], 4), (DAILY[2], 3)])
+@pytest.mark.parametrize(("stream", "times"), [(stream, max(3, times + 1)) for stream, times in TIMES.items()])
 def test_a_day_is_read_until_the_run_in_which_it_becomes_final(daily: Days, stream: str, times: int) -> None:
     runs = [each for _, each in daily]
     finality: dict[str, list[bool]] = {}
@@ -150,6 +160,7 @@ def test_bookmarks_move_with_the_vendors_clock(daily: Days) -> None:
         read = date(2026, 11, 21) + timedelta(days=number)
         assert each.bookmark("genesys_organization_usage") == f"{read}T00:00:00Z"
         assert each.bookmark("genesys_client_usage") == f"{read}T00:00:00Z"
+        assert {each.bookmark(stream) for stream in DAILY[3:]} == {str(read)}
         assert each.bookmark("demandbase_api_usage") == str(read + timedelta(days=1))
     marks = [str(each.bookmark("elasticpath_promotion_usages")) for _, each in daily]
     assert all(earlier < later for earlier, later in pairwise(marks))

@@ -26,7 +26,9 @@ DIMENSIONS = {
     "TemplateUri": "templateUri",
     "HttpMethod": "httpMethod",
 }
-PATHS = {name: DIMENSIONS[name] for name in ("TemplateUri", "HttpMethod")}
+PATHS = {"TemplateUri": "templateUri", "HttpMethod": "httpMethod"}
+ORGANIZATION_FIELDS = {"OAuthClientId": "oauth_client_id", "UserId": "user_id", **PATHS}
+CLIENT_FIELDS = {"OAuthClientId": "oauth_client_id", "OrganizationId": "organizationId", **PATHS}
 METRICS: tuple[str, ...] = ("requests", "status200", "status300", "status400", "status429", "status500")
 
 REGIONS = (
@@ -107,7 +109,6 @@ def host(config: Mapping[str, Any]) -> Host:
 
 
 CLIENT_PERMISSION = "oauth:client:view or usage:client:view"
-AGGREGATE_BLANKS: tuple[str, ...] = ("platform", "templateUri", "httpMethod")
 TOO_LARGE = ("max.response.size.reached", "response.entity.too.large")
 GROUPED_BY_CLIENT = dict.fromkeys(("clientId", "clientName"), ("genesys_client_group_by", "OAuthClientId"))
 CLIENT_RESULTS = "/api/v2/oauth/clients/{oauth_client_id}/usage/query/results/{execution_id}"
@@ -141,10 +142,11 @@ def windows(grouping: Grouping, longest: int = 0, back: int = 0) -> Windows:
 
 
 class Usage(Sheet):
-    """What all results share: dimensions that were not grouped by come as "", or not at all."""
+    """What all results share."""
 
-    rows = "results"
     primary_keys = ("usage_key",)
+    replication_key = "date"
+    constants = {"granularity": "genesys_granularity"}
     tuning = {
         "initial": "genesys_poll_initial_seconds",
         "longest": "genesys_poll_max_seconds",
@@ -152,7 +154,22 @@ class Usage(Sheet):
     }
 
 
-class UsageQuery(Usage):
+class OfOrganization(Usage):
+    """Usage of the whole organization."""
+
+    key_fields = ("granularity", "date")
+    query = ("genesys_granularity", "genesys_group_by")
+
+
+class OfClients(Usage):
+    """Usage of one OAuth client after another."""
+
+    parent = OAuthClients
+    key_fields = ("oauth_client_id", "granularity", "date")
+    query = ("genesys_granularity", "genesys_client_group_by")
+
+
+class Queries(Usage):
     """The older queries. https://developer.genesys.cloud/blog/2021-01-04-API-Usage/."""
 
     exists_if = ("genesys_usage_api", ("query", "both"))
@@ -164,11 +181,12 @@ class UsageQuery(Usage):
         failed=("Failed",),
         more="cursors.after",
     )
+    rows = "results"
     blanks = ("clientName", *DIMENSIONS.values())
     promised = (*DIMENSIONS.values(), *METRICS)
 
 
-class OrganizationUsage(UsageQuery):
+class OrganizationUsage(Queries, OfOrganization):
     """API usage of the organization; it includes clients that were deleted."""
 
     name = "genesys_organization_usage"
@@ -177,31 +195,22 @@ class OrganizationUsage(UsageQuery):
     permission = "oauth:client:view or usage:organization:view"
     grouping = Grouping("genesys_group_by", DIMENSIONS)
     windows = windows(grouping)
-    replication_key = "date"
-    constants = {"granularity": "genesys_granularity"}
     flat = {"oauth_client_id": "clientId"}
-    key_fields = ("granularity", "date")
-    query = ("genesys_granularity", "genesys_group_by")
 
 
-class ClientUsage(UsageQuery):
+class ClientUsage(Queries, OfClients):
     """API usage of an OAuth client."""
 
     name = "genesys_client_usage"
     path = "/api/v2/oauth/clients/{oauth_client_id}/usage/query"
     results = CLIENT_RESULTS
-    parent = OAuthClients
     permission = CLIENT_PERMISSION
     grouping = Grouping("genesys_client_group_by", DIMENSIONS)
     windows = windows(grouping)
-    replication_key = "date"
-    constants = OrganizationUsage.constants
     fields_if = GROUPED_BY_CLIENT
-    key_fields = ("oauth_client_id", "granularity", "date")
-    query = ("genesys_granularity", "genesys_client_group_by")
 
 
-class ClientUsageSummary(UsageQuery):
+class ClientUsageSummary(Queries):
     """API usage of an OAuth client over the last days, as the vendor sums it up."""
 
     name = "genesys_client_usage_summary"
@@ -209,6 +218,7 @@ class ClientUsageSummary(UsageQuery):
     results = CLIENT_RESULTS
     parent = OAuthClients
     permission = CLIENT_PERMISSION
+    replication_key = ""
     observed = True
     promised = METRICS
     constants = {"days": "genesys_summary_days"}
@@ -217,10 +227,10 @@ class ClientUsageSummary(UsageQuery):
     params = {"days": Setting("genesys_summary_days")}
 
 
-class UsageAggregates(Usage):
-    """The jobs that succeed the queries. https://developer.genesys.cloud/forum/t/32355; none was seen yet.
+class Aggregates(Usage):
+    """The jobs that succeed the queries, not seen yet. https://developer.genesys.cloud/forum/t/32355.
 
-    Both ends of an interval count, it begins a year ago at most and covers 90 days at most, however that is meant.
+    Both ends of an interval count; it begins a year ago at most and covers 90 days at most, however that is meant.
     """
 
     exists_if = ("genesys_usage_api", ("aggregates", "both"))
@@ -236,47 +246,32 @@ class UsageAggregates(Usage):
         results=Results(NextLink("nextUri", cursor="after"), "pageSize", 1000, TOO_LARGE),
     )
     rows = "entities"
-    replication_key = "date"
-    constants = OrganizationUsage.constants
     promised = ("requestCount",)
 
 
-class OrganizationUsageAggregates(UsageAggregates):
+class OrganizationUsageAggregates(Aggregates, OfOrganization):
     """API usage of the organization, Genesys' own clients included."""
 
     name = "genesys_organization_usage_aggregates"
     path = "/api/v2/usage/aggregates/query/jobs"
     results = path + "/{execution_id}"
     permission = "usage:organization:view"
-    grouping = Grouping(
-        "genesys_group_by",
-        {"OAuthClientId": "oauth_client_id", "UserId": "user_id", **PATHS},
-        {"OAuthClientId": "OauthClientId"},
-    )
+    grouping = Grouping("genesys_group_by", ORGANIZATION_FIELDS, {"OAuthClientId": "OauthClientId"})
     windows = windows(grouping, 89, 364)
     flat = {"oauth_client_id": "oauthClient.id", "oauth_client_name": "oauthClient.name", "user_id": "user.id"}
-    blanks = (*AGGREGATE_BLANKS, "oauthClient", "user")
-    key_fields = ("granularity", "date")
-    query = OrganizationUsage.query
+    blanks = ("platform", "templateUri", "httpMethod", "oauthClient", "user")
 
 
-class ClientUsageAggregates(UsageAggregates):
+class ClientUsageAggregates(Aggregates, OfClients):
     """API usage of an OAuth client, which its rows do not name."""
 
     name = "genesys_client_usage_aggregates"
     path = "/api/v2/usage/client/{oauth_client_id}/aggregates/query/jobs"
     results = path + "/{execution_id}"
-    parent = OAuthClients
     permission = "usage:client:view"
-    grouping = Grouping(
-        "genesys_client_group_by",
-        {"OAuthClientId": "oauth_client_id", "OrganizationId": "organizationId", **PATHS},
-        {"OAuthClientId": ""},
-    )
+    grouping = Grouping("genesys_client_group_by", CLIENT_FIELDS, {"OAuthClientId": ""})
     windows = windows(grouping, 89, 364)
-    blanks = (*AGGREGATE_BLANKS, "organizationId")
-    key_fields = ("oauth_client_id", "granularity", "date")
-    query = ClientUsage.query
+    blanks = ("platform", "templateUri", "httpMethod", "organizationId")
 
 
 VENDOR = Vendor(
