@@ -25,6 +25,8 @@ CHANGES = ("day", "hours created", "created deleted", "late minutes", "minutes c
 INCREMENTAL = {
     "genesys_organization_usage": ("", timedelta(days=2)),
     "genesys_client_usage": ("oauth_client_id", timedelta(days=2)),
+    "genesys_organization_usage_aggregates": ("", timedelta(days=2)),
+    "genesys_client_usage_aggregates": ("oauth_client_id", timedelta(days=2)),
     "demandbase_api_usage": ("", timedelta(days=1)),
     "elasticpath_promotion_usages": ("promotion_id", timedelta(minutes=10)),
 }

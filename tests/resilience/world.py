@@ -11,10 +11,12 @@ from typing import Any
 from tap_usage.sandbox import Sandbox
 from tests.resilience.target import Target
 from tests.truth import (
+    AGGREGATES,
     STREAMS,
     SUMMARY_DAYS,
     TRUTH,
     Row,
+    aggregates,
     bare,
     client_usage,
     counted,
@@ -27,6 +29,7 @@ START = date(2026, 11, 8)
 OBSERVED = ("pingone_issuance_rule_usage_counts", "genesys_client_usage_summary", "demandbase_credits")
 SETTINGS: dict[str, Any] = {
     "start_date": START.isoformat(),
+    "genesys_usage_api": "both",
     "genesys_window_days": 5,
     "genesys_poll_timeout_seconds": 200,
     "demandbase_window_periods": 5,
@@ -187,6 +190,11 @@ class World:
             start = START if stream == "genesys_client_usage" else until - timedelta(days=SUMMARY_DAYS)
             clients = [client["id"] for client in self.sandbox.genesys.clients]
             return [row for client in clients for row in client_usage(self.sandbox, client, start, until)]
+        if stream == AGGREGATES[0]:
+            return aggregates(self.sandbox, START, until)
+        if stream == AGGREGATES[1]:
+            clients = [client["id"] for client in self.sandbox.genesys.clients]
+            return [row for client in clients for row in aggregates(self.sandbox, START, until, client_id=client)]
         if stream == "demandbase_api_usage":
             return self.sandbox.demandbase.rows("day", str(START), str(until))
         if stream == "elasticpath_promotion_usages":
@@ -225,7 +233,7 @@ def as_usual(row: Row) -> bool:
 
 def plain(stream: str, rows: Iterable[Row]) -> list[Row]:
     """Return rows without what the tap added, and with days in the vendor's usual form."""
-    day = "{}T00:00:00Z" if stream.startswith("genesys") else "{}"
+    day = "{}T00:00:00Z" if stream.startswith("genesys") and stream not in AGGREGATES else "{}"
     dated = [row | {"date": day.format(row["date"][:10])} if row.get("date") else row for row in rows]
     return bare(stream, dated)
 
