@@ -40,6 +40,7 @@ class Play:
         self.script = list(script)
         self.journal: list[str | None] = []
         self.asked: list[str] = []
+        self.sizes: list[Any] = []
         self.delays: list[float] = []
         self.pages: list[Page] = []
         self.reading: Reading = spec.read(replace(query, clock=self.clock, journal=self._note))
@@ -56,6 +57,7 @@ class Play:
         self.delays.append(ask.delay)
         self.clock.wait(ask.delay)
         self.asked.append(ask.request.path)
+        self.sizes.append(ask.request.params.get("size"))
         assert len(self.asked) < 1000
         give(self.reading, ask, self.script.pop(0) if self.script else RUNNING)
         self.pages += drain(self.reading)
