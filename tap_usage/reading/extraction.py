@@ -273,8 +273,8 @@ class Extraction:
         days = {day_of(bookmark) if bookmark else None for bookmark in bookmarks}
         starts = {calendar.wanted(day): calendar.start(day) for day in days}
         if starts and (first := min(starts)) < min(starts[first], calendar.end):
-            told = "what lies between %s and %s is not read: the vendor can only be asked for the last %d days"
-            self._sheet.logger.warning(told, first, starts[first], (calendar.today - starts[first]).days)
+            told = "what lies between %s and %s is not read: the vendor cannot be asked for it any more"
+            self._sheet.logger.warning(told, first, starts[first])
 
 
 def fill(path: str, unit: Unit) -> str:
