@@ -125,7 +125,8 @@ class Fault:
 
     def stage(self) -> Json:
         """Return what is different about the vendor while the operation is carried out."""
-        return {self.kind: self.details} if self.kind in STAGES else {}
+        details = {name: value for name, value in self.details.items() if name != "delay_seconds"}
+        return {self.kind: details} if self.kind in STAGES else {}
 
     def substitute(self, vendor: Vendor, request: Request) -> Answer | None:
         """Return the answer that stands in for the vendor's; None when the operation is carried out."""

@@ -32,7 +32,8 @@ def test_a_job_that_ended_without_rows_stays_so_and_the_next_one_is_good(
 
 
 def test_a_failure_can_blame_the_query(client: Client, sandbox: Sandbox) -> None:
-    sandbox.fault(RESULTS, "query_status", status=400, code="query.too.long", message="too many")
+    told = {"status": 400, "code": "query.too.long", "message": "too many"}
+    sandbox.fault(RESULTS, "query_status", delay_seconds=0.001, **told)
     error = first_page(client, submitted(client))["errorBody"]
     assert (error["status"], error["code"], error["message"]) == (400, "query.too.long", "too many")
 
