@@ -23,6 +23,11 @@ ROWS: dict[str, tuple[tuple[str, ...], str]] = {
     "genesys_organization_usage": (("granularity", "date", "clientId", "templateUri"), "requests"),
     "genesys_client_usage": (("granularity", "date", "oauth_client_id", "templateUri"), "requests"),
     "genesys_client_usage_summary": (("observed_on", "oauth_client_id", "templateUri"), "requests"),
+    "genesys_organization_usage_aggregates": (
+        ("granularity", "date", "oauth_client_id", "templateUri"),
+        "requestCount",
+    ),
+    "genesys_client_usage_aggregates": (("granularity", "date", "oauth_client_id", "templateUri"), "requestCount"),
     "demandbase_api_usage": (("period", "date", "source"), "transactions"),
     "demandbase_credits": (("accountId", "observed_on"), "consumedCredits"),
     "elasticpath_promotions": (("id",), ""),

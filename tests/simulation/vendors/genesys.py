@@ -11,6 +11,7 @@ import msgspec
 
 from tests.simulation.clock import DAY, NEVER, day_number, day_text
 from tests.simulation.faults import Fault
+from tests.simulation.vendors.genesys_jobs import Jobs
 from tests.simulation.vendors.vendor import Asked, Json, Made, Owed, Owes, Refused, Thing, Vendor, listed, some, staying
 
 CLIENTS = "/api/v2/oauth/clients"
@@ -42,6 +43,7 @@ class Query:
         ready: when it is over.
         fate: how it ends, if not well.
         number: decides details of that.
+        job: it is one of the usage aggregates.
     """
 
     client: str
@@ -53,6 +55,7 @@ class Query:
     ready: float
     fate: str = ""
     number: int = 0
+    job: bool = False
 
 
 class Genesys(Vendor):
@@ -64,6 +67,7 @@ class Genesys(Vendor):
         self.page_size = dice.choice((1, 2, 5))
         self.templates = TEMPLATES[: dice.randint(1, 3)]
         self.duration = dice.choice((1.0, 4.0, 30.0))
+        self.jobs = Jobs(dice)
         self.clients: list[Client] = []
         self.queries: dict[str, Query] = {}
         self.granularity = "Day"
@@ -120,13 +124,24 @@ class Genesys(Vendor):
                 return "genesys.token"
             case ["api", "v2", "oauth", "clients"]:
                 return "genesys.clients"
-            case ["api", "v2", "usage", "query"]:
+            case ["api", "v2", "usage", "query"] | ["api", "v2", "usage", "aggregates", "query", "jobs"]:
                 return "genesys.submit"
-            case ["api", "v2", "oauth", "clients", _, "usage", "query" | "summary"]:
+            case ["api", "v2", "oauth", "clients", _, "usage", "query" | "summary"] | [
+                "api",
+                "v2",
+                "usage",
+                "client",
+                _,
+                "aggregates",
+                "query",
+                "jobs",
+            ]:
                 return "genesys.client_submit"
-            case ["api", "v2", "usage", "query", _, "results"]:
-                return "genesys.results"
-            case ["api", "v2", "oauth", "clients", _, "usage", "query", "results", _]:
+            case (
+                ["api", "v2", "usage", "query", _, "results"]
+                | ["api", "v2", "oauth", "clients", _, "usage", "query", "results", _]
+                | ["api", "v2", "usage", *_, "query", "jobs", _]
+            ):
                 return "genesys.results"
         raise AssertionError(asked)
 
@@ -150,10 +165,10 @@ class Genesys(Vendor):
             start, _, end = body["interval"].partition("/")
             days = day_number(start), day_number(end)
             query = Query(client, *days, body["granularity"], tuple(body["groupBy"]), at, ready)
-        query.fate, query.number = kind, fault.number if fault else 0
+        query.fate, query.number, query.job = kind, fault.number if fault else 0, asked.parts[-1] == "jobs"
         name = f"execution-{len(self.queries)}"
         self.queries[name] = query
-        return 202, {"executionId": name}, {}
+        return 202, {"id" if query.job else "executionId": name}, {}
 
     def _list(self, asked: Asked, at: float, fault: Fault | None) -> Made:
         clients = listed(self.clients, at, fault)
@@ -176,7 +191,9 @@ class Genesys(Vendor):
         }
 
     def _results(self, asked: Asked, at: float, fault: Fault | None) -> Made:
-        query = self.queries.get(asked.parts[8] if len(asked.parts) > 6 else asked.parts[4])
+        query = self.queries.get(next(part for part in asked.parts if part.startswith("execution-")))
+        if query is not None and query.job and self.jobs.hides(query.at, at):
+            raise Refused(404)
         if query is None or (query.fate == "forgotten" and at > query.at + query.number % 20):
             raise Refused(404)
         if fault and fault.kind == "odd_word":
@@ -184,12 +201,14 @@ class Genesys(Vendor):
         if at < query.ready:
             return 200, {"queryStatus": "Running"}, {}
         if query.fate == "fails":
-            return 200, {"queryStatus": "Failed"}, {}
+            return 202, {"queryStatus": "Cancelled" if query.job and query.number % 2 else "Failed"}, {}
+        if query.job:
+            return 200, self.jobs.page(asked, self._rows(query)), {}
         return 200, {"queryStatus": "Complete", "results": self._rows(query)}, {}
 
     def _rows(self, query: Query) -> list[Json]:
         totals: dict[tuple[str, Any, str], int] = {}
-        by_client, by_template = "OAuthClientId" in query.group_by, "TemplateUri" in query.group_by
+        by_client, by_template = {"OAuthClientId", "OauthClientId"} & {*query.group_by}, "TemplateUri" in query.group_by
         for day, client, template, requests in self._calls(query):
             bucket = _bucket(day, query.granularity) if query.granularity else None
             group = client.id if by_client else "", bucket, template if by_template else ""
@@ -240,12 +259,16 @@ class Genesys(Vendor):
         organization: dict[tuple[Any, ...], int] = {}
         clients: dict[tuple[Any, ...], int] = {}
         summary: dict[tuple[Any, ...], int] = {}
+        jobs: dict[tuple[Any, ...], int] = {}
+        jobs_of_clients: dict[tuple[Any, ...], int] = {}
         ids = {each.id for each in present}
         for day, client, template, requests in self._calls(Query("", *days, granularity, (), begin, begin)):
             date = f"{day_text(_bucket(day, granularity))}T00:00:00Z"
             _add(organization, (granularity, date, client.id, template), requests)
+            _add(jobs, (granularity, date[:10], client.id, template), requests)
             if client.id in ids:
                 _add(clients, (granularity, date, client.id, template), requests)
+                _add(jobs_of_clients, (granularity, date[:10], client.id, template), requests)
         week = Query("", today - SUMMARY_DAYS, today, "", (), begin, begin)
         for _, client, template, requests in self._calls(week) if begin // DAY == end // DAY else ():
             if client.id in ids:
@@ -256,6 +279,8 @@ class Genesys(Vendor):
             "genesys_organization_usage": _owed(organization, exact=exact),
             "genesys_client_usage": _owed(clients, exact=exact),
             "genesys_client_usage_summary": _owed(summary, exact=exact),
+            "genesys_organization_usage_aggregates": _owed(jobs, exact=exact),
+            "genesys_client_usage_aggregates": _owed(jobs_of_clients, exact=exact),
         }
 
 
