@@ -190,11 +190,10 @@ class World:
             start = START if stream == "genesys_client_usage" else until - timedelta(days=SUMMARY_DAYS)
             clients = [client["id"] for client in self.sandbox.genesys.clients]
             return [row for client in clients for row in client_usage(self.sandbox, client, start, until)]
-        if stream == AGGREGATES[0]:
-            return aggregates(self.sandbox, START, until)
-        if stream == AGGREGATES[1]:
+        if stream in AGGREGATES:
             clients = [client["id"] for client in self.sandbox.genesys.clients]
-            return [row for client in clients for row in aggregates(self.sandbox, START, until, client_id=client)]
+            whose = [None] if stream == AGGREGATES[0] else clients
+            return [row for client in whose for row in aggregates(self.sandbox, START, until, client_id=client)]
         if stream == "demandbase_api_usage":
             return self.sandbox.demandbase.rows("day", str(START), str(until))
         if stream == "elasticpath_promotion_usages":

@@ -75,6 +75,7 @@ class Target:
         query: parameters that only the requests in question have.
         hidden: further streams that know of the rows only by this request.
         alone: another stream of the vendor sends the same requests, so that one fault may hit either.
+        pages: it is a later page of results; when a query is submitted anew, earlier ones are given once more.
     """
 
     operation: str
@@ -83,6 +84,7 @@ class Target:
     query: dict[str, str] | None = None
     hidden: tuple[str, ...] = ()
     alone: bool = False
+    pages: bool = False
 
     @property
     def vendor(self) -> str:
@@ -98,6 +100,8 @@ class Target:
 
 
 COUNTS = "pingone_issuance_rule_usage_counts"
+ORGANIZATION, CLIENT = "genesys_organization_usage_aggregates", "genesys_client_usage_aggregates"
+LATER = {"after": "MTow"}  # the sandbox's cursor behind the first row
 TARGETS = {
     "pingone token": Target("pingone.token", "pingone_environments"),
     "pingone list": Target("pingone.environments", "pingone_environments"),
@@ -115,6 +119,12 @@ TARGETS = {
     "genesys client poll": Target("genesys.client_results", "genesys_client_usage", alone=True),
     "genesys client result": Target("genesys.client_results", "genesys_client_usage", after=2, alone=True),
     "genesys summary": Target("genesys.client_summary", "genesys_client_usage_summary"),
+    "genesys job": Target("genesys.organization_aggregates_submit", ORGANIZATION),
+    "genesys job poll": Target("genesys.organization_aggregates_results", ORGANIZATION),
+    "genesys job page": Target("genesys.organization_aggregates_results", ORGANIZATION, query=LATER, pages=True),
+    "genesys client job": Target("genesys.client_aggregates_submit", CLIENT),
+    "genesys client job poll": Target("genesys.client_aggregates_results", CLIENT),
+    "genesys client job page": Target("genesys.client_aggregates_results", CLIENT, query=LATER, pages=True),
     "demandbase token": Target("demandbase.token", "demandbase_api_usage"),
     "demandbase usage": Target("demandbase.usage", "demandbase_api_usage", alone=True),
     "elasticpath token": Target("elasticpath.token", "elasticpath_promotions"),
@@ -128,9 +138,13 @@ GONE_WITH_A_404 = {
     "pingone usage",
     "genesys client submit",
     "genesys summary",
+    "genesys client job",
     "elasticpath usage",
 }
-SUBMITTED_ANEW = {"genesys poll", "genesys result", "genesys client poll", "genesys client result"}
+SUBMITTED_ANEW = {
+    *("genesys poll", "genesys result", "genesys client poll", "genesys client result"),
+    *("genesys job poll", "genesys job page", "genesys client job poll", "genesys client job page"),
+}
 TOKENS = {target for target in TARGETS if target.endswith("token")}
 
 
