@@ -181,3 +181,19 @@ def test_a_job_that_never_was_is_not_found_whatever_becomes_of_forgotten_ones(cl
     sandbox.genesys.aggregates.unknowns.forgotten = "Failed"
     for name in ("unknown", "55555555-0000-4000-8000-000000000001"):
         assert client.get("genesys", f"{ORGANIZATION}/{name}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("end_inclusive", "interval", "good"),
+    [
+        (True, "2026-11-05/2026-11-05", True),
+        (False, "2026-11-05/2026-11-05", False),
+        (True, "2026-11-05T12:00:00Z/2026-11-05T11:00:00Z", False),
+        (False, "2026-11-05T12:00:00Z/2026-11-05T11:00:00Z", False),
+    ],
+)
+def test_an_interval_without_a_day_is_refused(
+    client: Client, sandbox: Sandbox, *, end_inclusive: bool, interval: str, good: bool
+) -> None:
+    sandbox.genesys.aggregates.unknowns.end_inclusive = end_inclusive
+    assert submit(client, interval=interval).ok is good
