@@ -74,6 +74,16 @@ def test_a_catalog_that_selects_streams_of_no_configured_vendor_is_told(
     assert warnings(caplog) == ["the given catalog selects `demandbase_credits`, whose vendor is not configured"]
 
 
+def test_a_catalog_that_selects_streams_which_a_setting_leaves_out_is_told(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    both = sandbox.config | {"genesys_usage_api": "both"}
+    catalog = discovered(both, select=["genesys_oauth_clients", "genesys_organization_usage"])
+    run_catalog(sandbox.config | {"genesys_usage_api": "aggregates"}, catalog)
+    told = "the given catalog selects `genesys_organization_usage`, which `genesys_usage_api` leaves out"
+    assert warnings(caplog) == [told]
+
+
 def test_a_catalog_that_fits_is_no_reason_to_warn(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     run_catalog(sandbox.config, discovered(sandbox.config, select=STREAMS))
     assert warnings(caplog) == []

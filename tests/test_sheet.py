@@ -11,7 +11,7 @@ import pytest
 
 from tap_usage import schema
 from tap_usage.reading.check import check
-from tap_usage.reading.sheet import Setting, Sheet, SheetError, Unit, Windows, days, meant, unix
+from tap_usage.reading.sheet import Grouping, Setting, Sheet, SheetError, Unit, Windows, days, meant, unix
 from tap_usage.reading.windows import Window
 from tap_usage.rest.pages.links import NextLink
 from tap_usage.rest.pages.offsets import OffsetPages, Order
@@ -26,10 +26,11 @@ SETTINGS: dict[str, Any] = {
     "shop_lookback": WHOLE,
     "shop_size": WHOLE,
     "shop_bucket": {"enum": ["Day", "Month", None], "default": "Day"},
+    "shop_group_by": {"items": {"enum": ["Seller", "Shop"]}, "default": ["Seller"]},
 }
 FIELDS = {
     name: {"type": ["string", "null"]}
-    for name in ("id", "usage_key", "date", "used_on", "is_final", "shop_id", "observed_on", "sold")
+    for name in ("id", "usage_key", "date", "used_on", "is_final", "shop_id", "observed_on", "sold", "grouped_by")
 }
 WINDOWS = Windows("date", "day", "shop_days", "shop_lookback", params=days("from", "to"))
 EXECUTION = Execution("id", "status", ("r",), ("c",), ("f",))
@@ -129,6 +130,8 @@ def test_a_name_that_is_nearly_right_is_suggested() -> None:
 OFFSETS = OffsetPages("limit", "offset", ("total",))
 ORDERED = {"lookback": "shop_lookback", "replication_key": "used_on"}
 USAGE = {"windows": WINDOWS, "replication_key": "date", "primary_keys": ("id", "date")}
+GROUPING = Grouping("shop_group_by", {"Seller": "sold", "Shop": "shop_id"}, {"Shop": "SHOP"})
+BY_SELLER = ("shop_group_by", "Seller")
 RIGHT: dict[str, tuple[type[Sheet], ...]] = {
     "a list": (Shops,),
     "a child": (Shops, sheet(parent=Shops, path="/shops/{shop_id}/sales")),
@@ -136,6 +139,14 @@ RIGHT: dict[str, tuple[type[Sheet], ...]] = {
     "a bucket that a setting tells": (sheet(**USAGE | {"windows": replace(WINDOWS, bucket="shop_bucket")}),),
     "an order": (sheet(paging=replace(OFFSETS, order=Order("used_on", order)), **ORDERED),),
     "a query": (sheet(paging=EXECUTION, results="/results/{execution_id}"),),
+    "a grouping": (
+        sheet(
+            grouping=GROUPING,
+            flat={"sold": "id.deep"},
+            fields_if={"sold": BY_SELLER},
+            exists_if=("shop_bucket", ("Day",)),
+        ),
+    ),
     "tuning": (sheet(paging=OFFSETS, tuning={"size": "shop_size"}),),
 }
 
@@ -180,6 +191,39 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         "key_fields: and `usage_key` among the `primary_keys` belong together",
     ),
     "a path with a field of the rows": ({"path": "/{id}"}, "path: `id` is not among the `children` of a parent"),
+    "a setting of a grouping": (
+        {"grouping": replace(GROUPING, setting="shop_group")},
+        "grouping: `shop_group` is not a setting; did you mean `shop_group_by`?",
+    ),
+    "a field of a grouping": (
+        {"grouping": replace(GROUPING, fields={"Seller": "seller"})},
+        "grouping: `Shop` is not among the `fields` of the grouping",
+    ),
+    "a field that a dimension is in": (
+        {"grouping": Grouping("shop_group_by", {"Seller": "seller"})},
+        "grouping: `seller` is not in the schema",
+    ),
+    "a field to flatten": ({"flat": {"sold": "deep.id"}}, "flat: `deep` is not in the schema"),
+    "a field that depends on a setting": (
+        {"fields_if": {"soled": BY_SELLER}},
+        "fields_if: `soled` is not in the schema",
+    ),
+    "a setting that a field depends on": (
+        {"fields_if": {"sold": ("shop_group", "Seller")}},
+        "fields_if: `shop_group` is not a setting; did you mean `shop_group_by`?",
+    ),
+    "a value that a field depends on": (
+        {"fields_if": {"sold": ("shop_group_by", "Sellers")}},
+        "fields_if: `shop_group_by` is never `Sellers`; did you mean `Seller`?",
+    ),
+    "a setting with which a stream is there": (
+        {"exists_if": ("shop_api", ("new",))},
+        "exists_if: `shop_api` is not a setting",
+    ),
+    "a value with which a stream is there": (
+        {"exists_if": ("shop_bucket", ("Day", "Weekly"))},
+        "exists_if: `shop_bucket` is never `Weekly`",
+    ),
     "a paging that is not there": ({"paging": None}, "paging: is missing"),
 }
 

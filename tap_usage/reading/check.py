@@ -84,6 +84,7 @@ def _of(sheet: type[Sheet], settings: Mapping[str, Any], certain: Collection[str
         yield from ((where, f"`{name}` {what}{meant(name, have)}") for where, name in named if name not in have)
     if sheet.only and not sheet.children:
         yield "only", "needs `children`, which tells the field"
+    yield from _of_choices(sheet, settings)
     yield from _of_paging(sheet)
     yield from _of_keys(sheet)
     yield from _of_windows(sheet, sheet.windows, settings) if sheet.windows else _of_order(sheet)
@@ -92,6 +93,18 @@ def _of(sheet: type[Sheet], settings: Mapping[str, Any], certain: Collection[str
             "replication_key",
             f"`{sheet.replication_key}` is no text by the schema; `windows.stamp` adds a day that is",
         )
+
+
+def _of_choices(sheet: type[Sheet], settings: Mapping[str, Any]) -> Problems:
+    """Yield where a sheet names a value that its setting can never have."""
+    setting, values = sheet.exists_if
+    named = [("exists_if", setting, value) for value in values]
+    named += [("fields_if", setting, value) for setting, value in sheet.fields_if.values()]
+    for where, name, value in named:
+        given = settings.get(name, {})
+        choices = [each for each in given.get("enum") or given.get("items", {}).get("enum") or () if each]
+        if choices and value not in choices:
+            yield where, f"`{name}` is never `{value}`{meant(value, choices)}"
 
 
 def _of_paging(sheet: type[Sheet]) -> Problems:
