@@ -79,7 +79,9 @@ def _stream(sheet: type[Sheet]) -> Iterator[str]:
     link = next(
         (found[0] for kind in sheet.__mro__ if (found := re.search(r"https://\S+[^\s.]", kind.__doc__ or ""))), ""
     )
+    setting, values = sheet.exists_if
     facts = {
+        "there with": f"`{setting}` {_codes(values)}" if setting else "",
         "asked for": f"`{'POST' if posted else 'GET'} {sheet.path}`",
         "results": f"`GET {sheet.results}`" if sheet.results else "",
         "read for each row of": f"`{sheet.parent.name}`" if sheet.parent else "",

@@ -16,7 +16,7 @@ VENDORS = sorted(
     path for path in (ROOT / "tap_usage" / "vendors").glob("*.py") if path.stem not in {"__init__", "vendor"}
 )
 every_vendor = pytest.mark.parametrize("path", VENDORS, ids=lambda path: path.stem)
-LONGEST_SHEET = 280
+LONGEST_SHEET = 290
 LONGEST_MODULE = 300
 
 

@@ -141,6 +141,21 @@ def test_ag11_objects_stay_as_they_come_and_what_joins_stands_beside_them(sandbo
     assert not [row for row in done.rows(CLIENT) if {"oauthClient", "oauth_client_name", "user_id"} & row.keys()]
 
 
+@pytest.mark.parametrize("form", ["absent", "null", "empty", "text", "members"])
+def test_ag11_what_was_not_grouped_by_is_null_however_that_is_written(sandbox: Sandbox, form: Any) -> None:  # noqa: ANN401 - one of these
+    usual = read(sandbox, *AGGREGATES, genesys_group_by=["HttpMethod"])
+    sandbox.genesys.aggregates.unknowns.ungrouped = form
+    done = read(sandbox, *AGGREGATES, genesys_group_by=["HttpMethod"])
+    for stream, fields in (
+        (ORGANIZATION, ("oauth_client_id", "user_id", "templateUri")),
+        (CLIENT, ("organizationId",)),
+    ):
+        assert {row[name] for row in done.rows(stream) for name in (*fields, "platform")} == {None}
+        assert [row["usage_key"] for row in done.rows(stream)] == [row["usage_key"] for row in usual.rows(stream)]
+    objects = [row[name] for row in done.rows(ORGANIZATION) for name in ("oauthClient", "user")]
+    assert all((given is None) is (form != "members") for given in objects)
+
+
 @pytest.mark.parametrize("form", ["{}", "{}T00:00:00Z", "{}T00:00:00.000+00:00"])
 def test_ag12_a_day_is_a_day_however_it_is_written(sandbox: Sandbox, form: str) -> None:
     usual = read(sandbox)

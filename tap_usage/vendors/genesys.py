@@ -228,8 +228,9 @@ class ClientUsageSummary(Queries):
 
 
 class Aggregates(Usage):
-    """The jobs that succeed the queries, not seen yet. https://developer.genesys.cloud/forum/t/32355.
+    """The jobs that succeed the queries; nobody has seen one yet.
 
+    https://developer.genesys.cloud/forum/t/introducing-enhanced-usage-service-and-apis/32355.
     Both ends of an interval count; it begins a year ago at most and covers 90 days at most, however that is meant.
     """
 

@@ -105,6 +105,13 @@ def test_a_last_page_that_says_elsewhere_that_there_is_more_is_a_failure() -> No
     assert "`hasMore`" in play.error
 
 
+def test_a_page_that_leads_on_may_say_so_twice() -> None:
+    first = page(1, following="?after=a") | {"hasMore": True}
+    for query in (QUERY, RESUMED):
+        play = Play(*([] if query is RESUMED else [submitted(1)]), first, page(2), spec=SPEC, query=query)
+        assert (numbers(play), play.error) == ([1, 2], "")
+
+
 def test_a_size_that_is_too_large_is_halved_where_that_is_said_and_stays_so() -> None:
     script = (TOO_LARGE, TOO_LARGE, page(1, 2, following=f"{JOB}?after=a"), TOO_LARGE, page(3), GONE)
     play = Play(submitted(1), *script, spec=SPEC)
