@@ -146,11 +146,11 @@ def test_ag11_what_was_not_grouped_by_is_null_however_that_is_written(sandbox: S
     usual = read(sandbox, *AGGREGATES, genesys_group_by=["HttpMethod"])
     sandbox.genesys.aggregates.unknowns.ungrouped = form
     done = read(sandbox, *AGGREGATES, genesys_group_by=["HttpMethod"])
-    for stream, fields in (
+    for stream, names in (
         (ORGANIZATION, ("oauth_client_id", "user_id", "templateUri")),
         (CLIENT, ("organizationId",)),
     ):
-        assert {row[name] for row in done.rows(stream) for name in (*fields, "platform")} == {None}
+        assert {row[name] for row in done.rows(stream) for name in (*names, "platform")} == {None}
         assert [row["usage_key"] for row in done.rows(stream)] == [row["usage_key"] for row in usual.rows(stream)]
     objects = [row[name] for row in done.rows(ORGANIZATION) for name in ("oauthClient", "user")]
     assert all((given is None) is (form != "members") for given in objects)
