@@ -18,11 +18,11 @@ from benchmarks.bench import Bar, Outcome, Result, check
 from benchmarks.data import Shape, client, client_usage, promotion, promotion_id, usages, used_on
 from benchmarks.programs import TAP_GENESYS, TAP_USAGE, Job, Program, reading
 from benchmarks.running import Run, Server, run, serving, simulating
+from benchmarks.side_by_side import READ
 from benchmarks.vendors import Setup
 from benchmarks.workloads import interrupt
 from tap_usage.sandbox import Sandbox
 from tap_usage.sandbox.genesys_usage import Query
-from tests.truth import STREAMS
 
 SHAPE = Shape(promotions=3, usages=10, clients=2)
 PROMOTION = promotion_id(2)
@@ -153,7 +153,7 @@ def test_an_interrupted_run_and_its_continuation_are_checked_together(number: si
 
 
 def test_the_tap_delivers_every_row_of_all_vendors_and_a_check_finds_what_is_missing(tmp_path: Path) -> None:
-    output, program = tmp_path / "output", reading("tap-usage", STREAMS, hasty=True)
+    output, program = tmp_path / "output", reading("tap-usage", READ, hasty=True)
     setup = Setup(clients=2, query_seconds=0.01)
     with simulating(setup) as vendors:
         measured = run(program.command(Job(vendors, tmp_path)), output, vendors)
@@ -165,7 +165,7 @@ def test_the_tap_delivers_every_row_of_all_vendors_and_a_check_finds_what_is_mis
     less = check(program, setup, [output])
 
     assert measured.code == 0, measured.log
-    assert measured.requests > len(STREAMS)
+    assert measured.requests > len(READ)
     assert measured.refused == 0
     assert found["rows"] == found["distinct"] == found["expected"] > 1000
     assert not found["wrong"]
@@ -174,7 +174,7 @@ def test_the_tap_delivers_every_row_of_all_vendors_and_a_check_finds_what_is_mis
 
 def test_the_tap_alone_knows_one_vendor_only(tmp_path: Path) -> None:
     with simulating(Setup()) as vendors:
-        reading("tap-usage", STREAMS[-2:], hasty=False).command(Job(vendors, tmp_path))
+        reading("tap-usage", READ[-2:], hasty=False).command(Job(vendors, tmp_path))
     config = json.loads((tmp_path / "tap.json").read_text(encoding="utf-8"))
 
     assert config.keys() == {f"elasticpath_{name}" for name in ("api_url", "client_id", "client_secret")}

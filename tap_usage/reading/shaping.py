@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from tap_usage.reading import rows as row_changes
 from tap_usage.reading.drift import Drift
 from tap_usage.reading.sheet import Sheet, Unit, Windows
@@ -90,7 +92,7 @@ class Shaping:
     def _within(self, rows: list[Row], windows: Windows, window: Window, calendar: Calendar) -> list[Row]:
         """Return the rows that belong to the window, with `is_final`; a vendor may treat an end as inclusive."""
         kept: list[Row] = []
-        near = not rows
+        near, odd = not rows, False
         for row in rows:
             try:
                 day = day_of(row[windows.field])
@@ -107,10 +109,13 @@ class Shaping:
                 kept.append(row)
             else:
                 near |= add(window.start, calendar.bucket, -1) <= day <= window.end
+                odd |= day != window.end
         if not (kept or near):
             raise PagingError(f"rows came, but none of {window.start}/{window.end}, which was asked for: report it")
         if len(kept) < len(rows):
-            self._sheet.logger.info("%d rows outside %s/%s left out", len(rows) - len(kept), window.start, window.end)
+            level = logging.INFO if odd else logging.DEBUG
+            told = "%d rows outside %s/%s left out"
+            self._sheet.logger.log(level, told, len(rows) - len(kept), window.start, window.end)
         return kept
 
 
