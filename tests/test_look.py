@@ -32,14 +32,15 @@ def test_all_is_well_in_one_request_for_each_stream(sandbox: Sandbox, test: Test
     assert [operation for operation, count in sent.items() if count == 2] == ["demandbase.usage"]  # of two streams
 
 
-def intervals(sandbox: Sandbox) -> list[str]:
-    seen = [each.request for each in sandbox.requests if each.operation == "genesys.organization_submit"]
+def intervals(sandbox: Sandbox, operation: str = "genesys.organization_submit") -> list[str]:
+    seen = [each.request for each in sandbox.requests if each.operation == operation]
     return [json.loads(request.body)["interval"] for request in seen]
 
 
 def test_a_query_asks_for_one_day(sandbox: Sandbox, test: Test) -> None:
-    test(start_date="2026-01-01")
-    assert intervals(sandbox) == ["2026-11-21T00:00:00Z/2026-11-22T00:00:00Z"]
+    test(start_date="2020-01-01")
+    for operation in ("genesys.organization_submit", "genesys.organization_aggregates_submit"):
+        assert intervals(sandbox, operation) == ["2026-11-21T00:00:00Z/2026-11-22T00:00:00Z"]
 
 
 def test_a_query_asks_for_one_bucket_of_its_granularity(sandbox: Sandbox, test: Test) -> None:

@@ -43,6 +43,8 @@ def test_the_plan_of_all_streams_says_what_the_contract_says(
         "from": "2026-08-24",
         "to": "2026-11-22",
     }
+    assert plan.stream("genesys_client_usage_aggregates") == plan.stream("genesys_client_usage")
+    assert plan.stream("genesys_organization_usage_aggregates") == plan.stream("genesys_organization_usage")
     assert plan.stream("elasticpath_promotion_usages")["to"] == "2026-11-22T12:00:00.000Z"
     assert plan.told["requests"] == sum(vendor["requests"] for vendor in plan.told["vendors"].values())
 
