@@ -14,7 +14,7 @@ install := bin/python -m pip install --quiet --disable-pip-version-check --const
 # The simulated vendors are on this machine, whatever proxy is set.
 export no_proxy := 127.0.0.1,$(or $(no_proxy),$(NO_PROXY))
 
-.PHONY: help setup lint test demo loaders docs bench soak simulate constraints clean
+.PHONY: help setup lint test demo docs bench soak simulate constraints clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -40,21 +40,18 @@ lint: .venv/.ready ## Check style, spelling, types and import directions
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-test: lint .venv-meltano/.ready ## Check everything, packages included
-	.venv/bin/pytest
+warehouses := target-jsonl target-duckdb target-postgres postgres
 
-demo: .venv/.ready .venv-meltano/.ready ## Run Meltano twice against the simulated vendors and show what arrived
-	.venv/bin/python demo/run.py
-
-loaders := target-jsonl target-duckdb target-postgres postgres
-
-$(loaders:%=.venv-%/.ready): .venv-%/.ready: constraints/%.txt
+$(warehouses:%=.venv-%/.ready): .venv-%/.ready: constraints/%.txt
 	$(call environment,.venv-$*)
 	.venv-$*/$(install) $< --requirement $<
 	@touch $@
 
-loaders: .venv/.ready $(loaders:%=.venv-%/.ready) ## Load streams side by side and one after the other, and compare the tables
-	.venv/bin/python -m tests.loaders
+test: lint .venv-meltano/.ready $(warehouses:%=.venv-%/.ready) ## Check everything, packages and databases included
+	.venv/bin/pytest
+
+demo: .venv/.ready .venv-meltano/.ready ## Run Meltano twice against the simulated vendors and show what arrived
+	.venv/bin/python demo/run.py
 
 docs: .venv/.ready ## Make the tables of docs/settings.md and docs/streams.md
 	.venv/bin/python docs/generate.py
@@ -79,4 +76,4 @@ constraints: .venv/.ready ## Resolve all pinned versions afresh
 	.venv/bin/python constraints/renew.py
 
 clean: ## Remove environments, caches and builds; Meltano's state and output stay
-	rm -rf .venv .venv-meltano .venv-bench-* $(loaders:%=.venv-%) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-meltano .venv-bench-* $(warehouses:%=.venv-%) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

