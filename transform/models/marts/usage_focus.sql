@@ -1,0 +1,31 @@
+{{ config(materialized='view') }}
+
+select
+    service_provider_name as "ServiceProviderName",
+    host_provider_name as "HostProviderName",
+    service_name as "ServiceName",
+    service_category as "ServiceCategory",
+    service_subcategory as "ServiceSubcategory",
+    billing_account_id as "BillingAccountId",
+    billing_account_name as "BillingAccountName",
+    sub_account_id as "SubAccountId",
+    sub_account_name as "SubAccountName",
+    sub_account_type as "SubAccountType",
+    region_id as "RegionId",
+    resource_id as "ResourceId",
+    resource_name as "ResourceName",
+    resource_type as "ResourceType",
+    sku_meter as "SkuMeter",
+    charge_category as "ChargeCategory",
+    charge_description as "ChargeDescription",
+    charge_period_start as "ChargePeriodStart",
+    charge_period_end as "ChargePeriodEnd",
+    consumed_quantity as "ConsumedQuantity",
+    consumed_unit as "ConsumedUnit",
+    x_meter_id as "x_MeterId",
+    x_usage_date as "x_UsageDate",
+    x_is_final as "x_IsFinal",
+    x_tenant as "x_Tenant",
+    x_source_stream as "x_SourceStream",
+    x_source_key as "x_SourceKey"
+from {{ ref('usage_facts') }}

@@ -1,0 +1,18 @@
+{{ stage('genesys_organization_usage_aggregates', [
+    ['usage_key', 'usage_key', 'text'],
+    ['granularity', 'granularity', 'text'],
+    ['grouped_by', 'grouped_by', 'text'],
+    ['date', 'period_start', 'timestamp'],
+    ['oauth_client_id', 'oauth_client_id', 'text'],
+    ['oauth_client_name', 'client_name', 'text'],
+    ['organizationId', 'organization_id', 'text'],
+    ['templateUri', 'template_uri', 'text'],
+    ['httpMethod', 'http_method', 'text'],
+    ['requestCount', 'requests', 'bigint'],
+    ['status200', 'status_2xx', 'bigint'],
+    ['status300', 'status_3xx', 'bigint'],
+    ['status400', 'status_4xx', 'bigint'],
+    ['status429', 'status_429', 'bigint'],
+    ['status500', 'status_5xx', 'bigint'],
+    ['is_final', 'is_final', 'boolean'],
+]) }}

@@ -1,0 +1,18 @@
+{{ stage('pingone_issuance_rule_usage_counts', [
+    ['issuance_rule_id', 'issuance_rule_id', 'text'],
+    ['environment_id', 'environment_id', 'text'],
+    ['credential_type_id', 'credential_type_id', 'text'],
+    ['observed_on', 'observed_on', 'date'],
+    ['observed_at', 'observed_at', 'timestamp'],
+    ['issued', 'issued', 'bigint'],
+    ['accepted', 'accepted', 'bigint'],
+    ['updated', 'updated', 'bigint'],
+    ['revoked', 'revoked', 'bigint'],
+    ['errors', 'errors', 'bigint'],
+    ['issued_delta', 'issued_delta', 'bigint'],
+    ['accepted_delta', 'accepted_delta', 'bigint'],
+    ['updated_delta', 'updated_delta', 'bigint'],
+    ['revoked_delta', 'revoked_delta', 'bigint'],
+    ['errors_delta', 'errors_delta', 'bigint'],
+    ['counter_reset', 'is_counter_reset', 'boolean'],
+]) }}
