@@ -6,8 +6,8 @@ How to use it, in any file of this folder:
         assert loaded.rows("select count(*) as n from ...")[0]["n"] > 0
 
 - `recording`: the three runs (first day, same day again, a day later) and what the vendors truly held after each.
-- `loaded`, `first_day`, `empty`: a database with all three runs, with the first run only, without a table. The test runs
-  for DuckDB and for PostgreSQL. `built`: with all three runs, and built by dbt.
+- `loaded`, `first_day`, `empty`: a database with all three runs, with the first run only, without a table; the test
+  runs for DuckDB and for PostgreSQL. `built`: with all three runs, and built by dbt.
 - `both`, `first_days`, `empty_ones`, `both_built`: the same as pairs, DuckDB first, to compare them.
 
 They are shared: whoever changes one takes a `copy("a_name_of_its_own")` first, which costs some milliseconds. A

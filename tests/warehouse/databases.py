@@ -11,9 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import yaml
+
 from demo.postgres import USER
 
 ROOT = Path(__file__).parents[2]
+PLUGINS = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))["plugins"]
+LOADERS = {plugin["name"]: plugin for plugin in PLUGINS["loaders"]}
 Message = dict[str, Any]
 Row = dict[str, Any]
 
@@ -63,7 +67,7 @@ class Database:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Settings of its loader."""
+        """Settings of its loader beside those of `meltano.yml`."""
         raise NotImplementedError
 
     @property
@@ -77,11 +81,13 @@ class Database:
 
     def load(self, messages: Iterable[Message], **settings: object) -> None:
         """Have the loader take Singer messages; `settings` are put over its own."""
+        plugin = LOADERS[self.loader]
+        usual = {setting["name"]: setting["value"] for setting in plugin["settings"] if "value" in setting}
         config = self.place / f"{self.loader}-{self.name}.json"
-        config.write_text(json.dumps(self.settings | settings), encoding="utf-8")
+        config.write_text(json.dumps(usual | self.settings | settings), encoding="utf-8")
         lines = "".join(f"{json.dumps(message)}\n" for message in messages)
         python, loader = program(self.loader, "python"), program(self.loader, self.loader)
-        done([python, loader, "--config", config], lines, PGTZ="UTC")
+        done([python, loader, "--config", config], lines, **plugin.get("env", {}))
 
     def ask(self, *statements: str) -> list[tuple[list[str], list[list[Any]]]]:
         """Return columns and rows of each statement, values as in JSON."""
@@ -127,7 +133,7 @@ class DuckDB(Database):
 
     @property
     def settings(self) -> dict[str, Any]:
-        return {"path": self.where, "database": self.name, "default_target_schema": self.schema}
+        return {"path": self.where, "database": self.name}
 
     @property
     def variables(self) -> dict[str, str]:
@@ -156,8 +162,7 @@ class Postgres(Database):
 
     @property
     def settings(self) -> dict[str, Any]:
-        server = {"host": "127.0.0.1", "port": self.port, "user": USER, "password": USER, "database": self.name}
-        return {**server, "default_target_schema": self.schema}
+        return {"host": "127.0.0.1", "port": self.port, "user": USER, "password": USER, "database": self.name}
 
     @property
     def variables(self) -> dict[str, str]:
