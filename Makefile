@@ -33,12 +33,13 @@ setup: .venv/.ready ## Make .venv with the tap and every check, at the pinned ve
 	.venv-meltano/$(install) constraints/meltano.txt meltano
 	@touch $@
 
-lint: .venv/.ready ## Check style, spelling, types and import directions
+lint: .venv/.ready ## Check style, spelling, types, import directions and SQL
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/typos
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/sqlfluff lint transform/models transform/tests
 
 warehouses := target-jsonl target-duckdb target-postgres postgres dbt-duckdb dbt-postgres
 

@@ -1,10 +1,16 @@
 -- Growths of a counter that never began anew add up to its last value less its first.
 with counters as (
-    {%- for counter in ['issued', 'accepted', 'updated', 'revoked', 'errors'] %}
+    {%- for counter, meter in {
+        'issued': 'pingone.credentials_issued',
+        'accepted': 'pingone.credentials_accepted',
+        'updated': 'pingone.credentials_updated',
+        'revoked': 'pingone.credentials_revoked',
+        'errors': 'pingone.errors',
+    }.items() %}
     select
         tenant,
         issuance_rule_id,
-        'pingone.{{ '' if counter == 'errors' else 'credentials_' }}{{ counter }}' as meter_id,
+        '{{ meter }}' as meter_id,
         {{ counter }} as counter_value,
         lag({{ counter }}) over (partition by tenant, issuance_rule_id order by observed_at) as value_before
     from {{ ref('stg_pingone__issuance_rule_usage_counts') }}

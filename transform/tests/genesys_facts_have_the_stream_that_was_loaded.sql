@@ -1,7 +1,12 @@
 {{ config(severity='warn') }}
 -- Another stream of Genesys was loaded than the one the variables genesys_usage_api and genesys_usage_of name.
 with streams as (
-    {%- for stream in ['organization_usage', 'client_usage', 'organization_usage_aggregates', 'client_usage_aggregates'] %}
+    {%- for stream in [
+        'organization_usage',
+        'client_usage',
+        'organization_usage_aggregates',
+        'client_usage_aggregates',
+    ] %}
     select
         'genesys_{{ stream }}' as source_stream,
         count(*) as row_count

@@ -1,44 +1,46 @@
 {{ config(severity='warn') }}
--- What the usage is about stands in the list of its kind. A client of Genesys may be deleted and is not looked for here.
+-- What the usage is about stands in the list of its kind. A client of Genesys may be deleted: it is not looked for.
+{%- set kinds = {
+    'issuance_rule_id': ['pingone__issuance_rules', 'pingone__issuance_rule_usage_counts'],
+    'environment_id': ['pingone__environments', 'pingone__issuance_rule_usage_counts'],
+    'credential_type_id': ['pingone__credential_types', 'pingone__issuance_rule_usage_counts'],
+    'promotion_id': ['elasticpath__promotions', 'elasticpath__promotion_usages'],
+} %}
 with used as (
-    select distinct tenant, 'pingone_issuance_rules' as list, issuance_rule_id as id
-    from {{ ref('stg_pingone__issuance_rule_usage_counts') }}
-    union all
-    select distinct tenant, 'pingone_environments' as list, environment_id as id
-    from {{ ref('stg_pingone__issuance_rule_usage_counts') }}
-    union all
-    select distinct tenant, 'pingone_credential_types' as list, credential_type_id as id
-    from {{ ref('stg_pingone__issuance_rule_usage_counts') }}
-    union all
-    select distinct tenant, 'elasticpath_promotions' as list, promotion_id as id
-    from {{ ref('stg_elasticpath__promotion_usages') }}
+    {%- for name, (_, usage) in kinds.items() %}
+    select distinct
+        tenant,
+        '{{ name }}' as kind,
+        {{ name }} as entity_id
+    from {{ ref('stg_' ~ usage) }}
+    where {{ name }} is not null
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 ),
 
 listed as (
-    select tenant, 'pingone_issuance_rules' as list, issuance_rule_id as id
-    from {{ ref('stg_pingone__issuance_rules') }}
-    union all
-    select tenant, 'pingone_environments' as list, environment_id as id
-    from {{ ref('stg_pingone__environments') }}
-    union all
-    select tenant, 'pingone_credential_types' as list, credential_type_id as id
-    from {{ ref('stg_pingone__credential_types') }}
-    union all
-    select tenant, 'elasticpath_promotions' as list, promotion_id as id
-    from {{ ref('stg_elasticpath__promotions') }}
+    {%- for name, (list, _) in kinds.items() %}
+    select
+        tenant,
+        '{{ name }}' as kind,
+        {{ name }} as entity_id
+    from {{ ref('stg_' ~ list) }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+loaded as (
+    select distinct
+        tenant,
+        kind
+    from listed
 )
 
 select
     used.tenant,
-    used.list,
-    used.id
+    used.kind,
+    used.entity_id
 from used
-left join listed on used.tenant = listed.tenant and used.list = listed.list and used.id = listed.id
-where
-    listed.id is null
-    and used.id is not null
-    and exists (
-        select 1
-        from listed as any_listed
-        where any_listed.tenant = used.tenant and any_listed.list = used.list
-    )
+inner join loaded on used.tenant = loaded.tenant and used.kind = loaded.kind
+left join listed on used.tenant = listed.tenant and used.kind = listed.kind and used.entity_id = listed.entity_id
+where listed.entity_id is null

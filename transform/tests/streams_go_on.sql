@@ -1,6 +1,6 @@
 {{ config(severity='warn') }}
--- A stream lags behind the newest day of the tenant by more than its rhythm explains: days of usage end with yesterday or
--- today, snapshots with today. Weeks, months and redemptions have no such rhythm.
+-- A stream lags behind the newest day of the tenant by more than its rhythm explains: days of usage end with yesterday
+-- or today, snapshots with today. Weeks, months and redemptions have no such rhythm.
 select
     x_tenant,
     x_source_stream,

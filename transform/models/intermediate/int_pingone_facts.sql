@@ -7,7 +7,13 @@ with snapshots as (
 ),
 
 counters as (
-    {%- for counter in ['issued', 'accepted', 'updated', 'revoked', 'errors'] %}
+    {%- for counter, meter in {
+        'issued': 'pingone.credentials_issued',
+        'accepted': 'pingone.credentials_accepted',
+        'updated': 'pingone.credentials_updated',
+        'revoked': 'pingone.credentials_revoked',
+        'errors': 'pingone.errors',
+    }.items() %}
     select
         tenant,
         issuance_rule_id,
@@ -17,7 +23,7 @@ counters as (
         observed_at,
         is_final,
         '{{ counter }}' as counter_name,
-        'pingone.{{ '' if counter == 'errors' else 'credentials_' }}{{ counter }}' as meter_id,
+        '{{ meter }}' as meter_id,
         {{ counter }} as counter_value
     from snapshots
     where {{ counter }} is not null

@@ -50,13 +50,13 @@ forecasts as (
 
 ends as (
     select
-        *,
         {%- for pace in ['per_day', 'per_day_low', 'per_day_high'] %}
         case
-            when credits_left <= 0 then 0
-            when {{ pace }} > 0 then cast(credits_left as double precision) / {{ pace }}
-        end as days_left_at_{{ pace }}{{ ',' if not loop.last }}
+            when forecasts.credits_left <= 0 then 0
+            when forecasts.{{ pace }} > 0 then cast(forecasts.credits_left as double precision) / forecasts.{{ pace }}
+        end as days_left_at_{{ pace }},
         {%- endfor %}
+        forecasts.*
     from forecasts
 )
 
@@ -73,11 +73,11 @@ select
     per_day as credits_per_day,
     per_day_low as credits_per_day_low,
     per_day_high as credits_per_day_high,
-    days_left_at_per_day as days_left,
     {%- for name, pace in [('', 'per_day'), ('_earliest', 'per_day_high'), ('_latest', 'per_day_low')] %}
     case
         when days_left_at_{{ pace }} < 3653
             then cast(observed_at as date) + cast(floor(day_gone + days_left_at_{{ pace }}) as integer)
-    end as exhausted_on{{ name }}{{ ',' if not loop.last }}
+    end as exhausted_on{{ name }},
     {%- endfor %}
+    days_left_at_per_day as days_left
 from ends

@@ -30,10 +30,10 @@ select
     credential_types.title as credential_type_title,
     snapshots.environment_id,
     environments.environment_name,
-    snapshots.observed_at,
     {%- for counter in ['issued', 'accepted', 'updated', 'revoked', 'errors'] %}
-    cast(snapshots.{{ counter }} as numeric(38, 0)) as {{ counter }}{{ ',' if not loop.last }}
+    cast(snapshots.{{ counter }} as numeric(38, 0)) as {{ counter }},
     {%- endfor %}
+    snapshots.observed_at
 from snapshots
 left join rules on snapshots.tenant = rules.tenant and snapshots.issuance_rule_id = rules.issuance_rule_id
 left join listed on snapshots.tenant = listed.tenant

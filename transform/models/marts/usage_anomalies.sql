@@ -67,9 +67,9 @@ filled as (
             days.x_is_final,
             calendar.first_date_not_final is null or calendar.x_usage_date < calendar.first_date_not_final
         ) as x_is_final,
-        {#- One day of twenty without a row is usual: a low day says nothing then. #}
-        calendar.days_with_rows * 20 >= (calendar.last_date - calendar.first_date + 1) * 19
-            or calendar.is_of_snapshots as can_be_low
+        {#- Where more than one day of twenty has no row, a low day says nothing. #}
+        calendar.is_of_snapshots
+        or calendar.days_with_rows * 20 >= (calendar.last_date - calendar.first_date + 1) * 19 as can_be_low
     from calendar
     left join days
         on
@@ -84,12 +84,12 @@ quartiles as (
         filled.x_tenant,
         filled.x_meter_id,
         filled.x_usage_date,
-        count(*) as days_before,
         {%- for name, share in [('lower', 0.25), ('middle', 0.5), ('upper', 0.75)] %}
         percentile_cont({{ share }}) within group (
             order by cast(earlier.consumed_quantity as double precision)
-        ) as {{ name }}{{ ',' if not loop.last }}
+        ) as {{ name }},
         {%- endfor %}
+        count(*) as days_before
     from filled
     inner join filled as earlier
         on

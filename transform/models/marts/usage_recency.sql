@@ -1,25 +1,25 @@
+{%- set told, untold = 'count(*) filter (where not is_final)', 'cast(null as bigint)' -%}
 {%- set streams = {
-    'pingone_issuance_rule_usage_counts': ['Ping Identity', 'observed_on', none, 'true'],
-    'genesys_organization_usage': ['Genesys', 'period_start', 'is_final', "granularity = 'Day'"],
-    'genesys_client_usage': ['Genesys', 'period_start', 'is_final', "granularity = 'Day'"],
-    'genesys_client_usage_summary': ['Genesys', 'observed_on', none, 'true'],
-    'genesys_organization_usage_aggregates': ['Genesys', 'period_start', 'is_final', "granularity = 'Day'"],
-    'genesys_client_usage_aggregates': ['Genesys', 'period_start', 'is_final', "granularity = 'Day'"],
-    'demandbase_api_usage': ['Demandbase', 'period_start', 'is_final', "period = 'day'"],
-    'demandbase_credits': ['Demandbase', 'observed_on', none, 'true'],
-    'elasticpath_promotion_usages': ['Elastic Path', 'used_at', none, 'true'],
+    'pingone_issuance_rule_usage_counts': ['Ping Identity', 'observed_on', untold, 'true'],
+    'genesys_organization_usage': ['Genesys', 'period_start', told, "granularity = 'Day'"],
+    'genesys_client_usage': ['Genesys', 'period_start', told, "granularity = 'Day'"],
+    'genesys_client_usage_summary': ['Genesys', 'observed_on', untold, 'true'],
+    'genesys_organization_usage_aggregates': ['Genesys', 'period_start', told, "granularity = 'Day'"],
+    'genesys_client_usage_aggregates': ['Genesys', 'period_start', told, "granularity = 'Day'"],
+    'demandbase_api_usage': ['Demandbase', 'period_start', told, "period = 'day'"],
+    'demandbase_credits': ['Demandbase', 'observed_on', untold, 'true'],
+    'elasticpath_promotion_usages': ['Elastic Path', 'used_at', untold, 'true'],
 } -%}
 with days as (
-    {%- for stream, (provider, date_column, is_final, covers_a_day) in streams.items() %}
+    {%- for stream, (provider, date_column, rows_not_final, covers_a_day) in streams.items() %}
     select
         tenant,
         '{{ stream }}' as source_stream,
-        '{{ provider }}' as provider,
+        '{{ provider }}' as provider_name,
         cast({{ date_column }} as date) as usage_date,
         count(*) as row_count,
-        {#- Without a word of the tap, what can change is the last day. #}
-        {% if is_final %}count(*) filter (where not {{ is_final }}){% else %}cast(null as bigint){% endif -%}
-        {{ ' ' }}as rows_not_final,
+        {#- Where the tap does not say what can change, it is the last day. #}
+        {{ rows_not_final }} as rows_not_final,
         coalesce(bool_and({{ covers_a_day }}), true) as covers_a_day,
         max(loaded_at) as loaded_at
     from {{ ref('stg_' ~ stream.replace('_', '__', 1)) }}
@@ -53,7 +53,7 @@ totals as (
     select
         tenant,
         source_stream,
-        provider,
+        provider_name,
         sum(row_count) as row_count,
         min(usage_date) as first_date,
         max(usage_date) as last_date,
@@ -65,13 +65,13 @@ totals as (
         bool_and(covers_a_day) as covers_a_day,
         max(loaded_at) as loaded_at
     from streams
-    group by tenant, source_stream, provider
+    group by tenant, source_stream, provider_name
 )
 
 select
     tenant as x_tenant,
     cast(source_stream as text) as x_source_stream,
-    cast(provider as text) as service_provider_name,
+    cast(provider_name as text) as service_provider_name,
     cast(row_count as bigint) as row_count,
     first_date,
     last_date,

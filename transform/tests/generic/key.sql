@@ -7,7 +7,5 @@ from {{ model }}
 group by {{ columns | join(', ') }}
 having
     count(*) > 1
-    {%- for column in columns if column not in may_be_null %}
-    or {{ column }} is null
-    {%- endfor %}
+    or {{ columns | reject('in', may_be_null) | join(' is null or ') }} is null
 {% endtest %}
