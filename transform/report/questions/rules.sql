@@ -1,0 +1,1 @@
+select * from {schema}.pingone_totals order by issued desc, issuance_rule_id
