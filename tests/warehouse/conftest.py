@@ -7,17 +7,18 @@ How to use it, in any file of this folder:
 
 - `recording`: the three runs (first day, same day again, a day later) and what the vendors truly held after each.
 - `loaded`, `first_day`, `empty`: a database with all three runs, with the first run only, without a table; the test
-  runs for DuckDB and for PostgreSQL. `built`: with all three runs, and built by dbt.
-- `both`, `first_days`, `empty_ones`, `both_built`: the same as pairs, DuckDB first, to compare them.
+  runs for DuckDB and for PostgreSQL. `built`, `first_day_built`: built by dbt.
+- `both`, `first_days`, `empty_ones`, `both_built`, `first_days_built`, `empty_ones_built`: the same as pairs, DuckDB
+  first, to compare them.
 
 They are shared: whoever changes one takes a `copy("a_name_of_its_own")` first, which costs some milliseconds. A
-`Database` has `rows(sql)`, `tables(schema)`, `load(messages)`, `build(...)`, `variables` (those of dbt's profile), and
-`where` (the path of the file, the URL of the server).
+`Database` has `rows(sql)`, `tables(schema)`, `load(messages)`, `build(...)`, `variables` (those of dbt's profile),
+`target` (dbt's files), and `where` (the path of the file, the URL of the server).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -32,6 +33,7 @@ from tests.warehouse.databases import Database, DuckDB, Postgres, program
 
 Both = tuple[Database, Database]
 KINDS = (DuckDB, Postgres)
+QUICKLY = ("build", "--exclude-resource-type", "unit_test")
 each = pytest.fixture(params=range(len(KINDS)), ids=[kind.__name__ for kind in KINDS])
 
 
@@ -74,23 +76,44 @@ def empty_ones(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
 @pytest.fixture(scope="session")
 def first_days(empty_ones: Both, recording: Recording) -> Both:
     """Databases after the first run."""
-    return after(empty_ones, recording.runs[:1], "first_day")
+    return changed(empty_ones, "first_day", lambda database: database.load(recording.runs[0].messages))
 
 
 @pytest.fixture(scope="session")
 def both(first_days: Both, recording: Recording) -> Both:
     """Databases after all three runs."""
-    return after(first_days, recording.runs[1:], "usage")
+
+    def load(database: Database) -> None:
+        for later in recording.runs[1:]:
+            database.load(later.messages)
+
+    return changed(first_days, "usage", load)
 
 
 @pytest.fixture(scope="session")
-def both_built(both: Both) -> Both:
-    """Databases that dbt has built in, after all three runs."""
+def first_days_built(first_days: Both) -> Both:
+    """Databases that dbt has built in, after the first run."""
     require("dbt-duckdb", "dbt-postgres")
-    copies = tuple(database.copy("built") for database in both)
-    with ThreadPoolExecutor() as workers:
-        list(workers.map(lambda database: database.build(), copies))
-    return copies
+    return changed(first_days, "first_day_built", lambda database: database.build(*QUICKLY))
+
+
+@pytest.fixture(scope="session")
+def empty_ones_built(empty_ones: Both) -> Both:
+    """Databases in which dbt found nothing."""
+    require("dbt-duckdb", "dbt-postgres")
+    return changed(empty_ones, "empty_built", lambda database: database.build(*QUICKLY))
+
+
+@pytest.fixture(scope="session")
+def both_built(first_days_built: Both, recording: Recording) -> Both:
+    """Databases that dbt has built in after the first run, and again after the two others."""
+
+    def load_and_build(database: Database) -> None:
+        for later in recording.runs[1:]:
+            database.load(later.messages)
+        database.build()
+
+    return changed(first_days_built, "built", load_and_build)
 
 
 def require(*environments: str) -> None:
@@ -100,16 +123,11 @@ def require(*environments: str) -> None:
         pytest.skip(f"not installed, `make test` does it: {', '.join(missing)}")
 
 
-def after(databases: Both, runs: list[Run], name: str) -> Both:
-    """Return copies into which further runs were loaded, side by side."""
+def changed(databases: Both, name: str, change: Callable[[Database], object]) -> Both:
+    """Return copies that were changed, side by side."""
     copies = tuple(database.copy(name) for database in databases)
-
-    def load(database: Database) -> None:
-        for one in runs:
-            database.load(one.messages)
-
     with ThreadPoolExecutor() as workers:
-        list(workers.map(load, copies))
+        list(workers.map(change, copies))
     return copies
 
 
@@ -131,3 +149,8 @@ def loaded(request: pytest.FixtureRequest, both: Both) -> Database:
 @each
 def built(request: pytest.FixtureRequest, both_built: Both) -> Database:
     return both_built[request.param]
+
+
+@each
+def first_day_built(request: pytest.FixtureRequest, first_days_built: Both) -> Database:
+    return first_days_built[request.param]

@@ -75,6 +75,11 @@ class Database:
         """Variables that dbt's profile takes it from."""
         raise NotImplementedError
 
+    @property
+    def target(self) -> Path:
+        """Where dbt writes what it did, `run_results.json` among it."""
+        return self.place / f"dbt-{self.driver}-{self.name}"
+
     def copy(self, name: str) -> Self:
         """Return a database with the same tables, to be changed without harm."""
         raise NotImplementedError
@@ -116,8 +121,8 @@ class Database:
         variables = {
             "DBT_PROJECT_DIR": str(ROOT / "transform"),
             "DBT_PROFILES_DIR": str(ROOT / "transform" / "profiles" / self.dbt.removeprefix("dbt-")),
-            "DBT_TARGET_PATH": str(self.place / f"dbt-{self.driver}-{self.name}"),
-            "DBT_LOG_PATH": str(self.place / f"dbt-{self.driver}-{self.name}"),
+            "DBT_TARGET_PATH": str(self.target),
+            "DBT_LOG_PATH": str(self.target),
         }
         return done([program(self.dbt, "dbt"), *(words or ("build",))], **variables, **self.variables)
 

@@ -13,12 +13,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.promised import STREAMS
 from tests.truth import Row
 
 SCHEMAS = {
     path.stem: json.loads(path.read_text(encoding="utf-8"))["properties"]
     for path in (Path(__file__).parents[2] / "schemas").glob("*.json")
 }
+
+SNAPSHOTS = {name for name, stream in STREAMS.items() if "observed_on" in (*stream.keys, *stream.dimensions)}
+WINDOWS = {name for name, stream in STREAMS.items() if stream.replication_key in {"date", "period_start"}}
+Truth = dict[str, list[Row]]
+
+
+def held(stream: str, truths: list[Truth]) -> Iterable[Row]:
+    """Return the rows that a table must have after a run at noon, one in the afternoon, and one a day later."""
+    first, *_, again, last = [truth[stream] for truth in truths]
+    if stream in SNAPSHOTS:
+        return [*again, *last]
+    if stream in WINDOWS:  # a day later the first day is no longer asked for, and stays
+        start = min(row["date"] for row in last)
+        return [row for row in first if row["date"] < start] + last
+    return {row["id"]: row for row in first + again + last}.values()
 
 
 def alike(stream: str, rows: Iterable[Row]) -> list[Row]:

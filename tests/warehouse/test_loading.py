@@ -4,30 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 
 from tests.promised import STREAMS
-from tests.truth import Row, bare
+from tests.truth import bare
 from tests.warehouse.conftest import Both, Recording, require
 from tests.warehouse.databases import Database, done, program
-from tests.warehouse.rows import alike, counted
-
-SNAPSHOTS = {name for name, stream in STREAMS.items() if "observed_on" in (*stream.keys, *stream.dimensions)}
-WINDOWS = {name for name, stream in STREAMS.items() if stream.replication_key in {"date", "period_start"}}
-Truth = dict[str, list[Row]]
-
-
-def held(stream: str, truths: list[Truth]) -> Iterable[Row]:
-    """Return the rows that a table must have after a run at noon, one in the afternoon, and one a day later."""
-    first, *_, again, last = [truth[stream] for truth in truths]
-    if stream in SNAPSHOTS:
-        return again + last
-    if stream in WINDOWS:  # a day later the first day is no longer asked for, and stays
-        start = min(row["date"] for row in last)
-        return [row for row in first if row["date"] < start] + last
-    return {row["id"]: row for row in first + again + last}.values()
+from tests.warehouse.rows import alike, counted, held
 
 
 def test_streams_of_a_run_come_by_turns(recording: Recording) -> None:
