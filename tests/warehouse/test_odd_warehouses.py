@@ -1,0 +1,181 @@
+"""Warehouses after a while: a state that was lost, other questions, many tenants, one vendor."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from copy import deepcopy
+from datetime import datetime, timedelta
+
+import pytest
+
+from tests.running import Run
+from tests.truth import Row
+from tests.warehouse.conftest import Both, Recording
+from tests.warehouse.databases import ROOT, Database, Message, done, program
+from tests.warehouse.test_tables import artifact
+
+BUILD = ("build", "--exclude-resource-type", "unit_test")
+COUNTS, ORGANIZATION = "pingone_issuance_rule_usage_counts", "genesys_organization_usage"
+TRANSACTIONS, REDEMPTIONS = "demandbase_api_usage", "elasticpath_promotion_usages"
+AGGREGATES = f"{ORGANIZATION}_aggregates"
+
+
+def schema(run: Run, stream: str) -> Message:
+    return deepcopy(next(one for one in run.messages if one["type"] == "SCHEMA" and one["stream"] == stream))
+
+
+def messages(run: Run, stream: str, rows: Iterable[Row], name: str | None = None, **fields: object) -> list[Message]:
+    """Return a stream's rows as a tap would write them, under another name or with further fields in the schema."""
+    head = schema(run, stream) | {"stream": name or stream}
+    head["schema"]["properties"] |= fields
+    return [head, *({"type": "RECORD", "stream": name or stream, "record": row} for row in rows)]
+
+
+def total(database: Database, meter: str, what: str = "sum(consumed_quantity)", more: str = "") -> int:
+    query = f"select {what} as total from analytics.usage_facts where x_meter_id = '{meter}' {more}"  # noqa: S608
+    (row,) = database.rows(query)
+    return int(row["total"])
+
+
+def warnings(database: Database) -> set[str]:
+    results = artifact(database, "run_results")["results"]
+    assert {result["status"] for result in results} <= {"success", "pass", "warn"}
+    return {result["unique_id"].split(".")[2] for result in results if result["status"] == "warn"}
+
+
+@pytest.fixture(scope="module")
+def aged(both_built: Both, recording: Recording) -> Database:
+    """A warehouse in which a row stands that no state covers, and rows of other questions beside those of today."""
+    last = recording.runs[-1]
+    twin = both_built[0].copy("aged")
+
+    counts = next(row for row in last.rows(COUNTS) if row["issued"] > 0)
+    kept, after = dict(counts), dict(counts)
+    for row, days in ((kept, 1), (after, 2)):  # the second one's deltas begin where the last state did
+        at = datetime.fromisoformat(counts["observed_at"]) + timedelta(days=days)
+        row |= {"observed_at": at.isoformat(), "observed_on": str(at.date()), "delta_since": counts["observed_at"]}
+        row |= {"issued": counts["issued"] + 10 * days, "issued_delta": 10 * days}
+    twin.load(messages(last, COUNTS, (kept, after)))
+
+    truth = recording.truths[-1][ORGANIZATION]
+    days = [
+        {"granularity": "Day", "grouped_by": "OrganizationId", "usage_key": f"all of {day}", "date": day}
+        | {"requests": sum(row["requests"] for row in truth if row["date"] == day)}
+        for day in sorted({row["date"] for row in truth})[-10:]
+    ]
+    twin.load(messages(last, ORGANIZATION, days, grouped_by={"type": ["string", "null"]}))
+
+    usage = recording.runs[0].rows(TRANSACTIONS)[0]
+    month = {"usage_key": "month", "period": "month", "period_start": usage["period_start"][:8] + "01"}
+    twin.load(messages(last, TRANSACTIONS, [usage | month | {"transactions": 1_000_000}]))
+    twin.build(*BUILD)
+    return twin
+
+
+def test_a_row_that_no_state_covers_does_not_count_twice(aged: Database, both_built: Both) -> None:
+    meter = "pingone.credentials_issued"
+    assert total(aged, meter) == total(both_built[0], meter) + 20
+    assert "counters_grow_as_the_tap_says" in warnings(aged)
+
+
+def test_the_same_requests_grouped_in_another_way_do_not_count_twice(aged: Database, both_built: Both) -> None:
+    by_day = (
+        "select x_usage_date as day, sum(consumed_quantity) as quantity from analytics.usage_facts"
+        " where x_meter_id = 'genesys.api_requests' group by x_usage_date order by x_usage_date"
+    )
+    assert aged.rows(by_day) == both_built[0].rows(by_day)
+    assert "streams_are_asked_in_one_way" in warnings(aged)
+
+
+def test_a_month_beside_its_days_does_not_count_twice(aged: Database, both_built: Both) -> None:
+    meter = "demandbase.api_transactions"
+    assert total(aged, meter) == total(both_built[0], meter)
+
+
+def test_many_tenants_in_one_warehouse_do_not_touch_each_other(
+    empty_ones: Both, both_built: Both, recording: Recording
+) -> None:
+    twin = empty_ones[0].copy("tenants")
+    lines = []
+    for tenant in ("acme", "zenith"):
+        for line in (deepcopy(one) for run in recording.runs for one in run.messages if one["type"] != "STATE"):
+            if line["type"] == "RECORD":
+                line["record"]["tenant"] = tenant
+            else:
+                line["schema"]["properties"]["tenant"] = {"type": "string"}
+                line["key_properties"] = ["tenant", *line["key_properties"]]
+            lines.append(line)
+    twin.load(lines)
+    twin.build(*BUILD)
+    alone = both_built[0].tables("analytics")
+    for name, rows in twin.tables("analytics").items():
+        tenant = next((column for column in ("x_tenant", "x_Tenant", "tenant") if rows and column in rows[0]), "")
+        for each in ("acme", "zenith") if rows else ():
+            own = [row | {tenant: ""} for row in rows if row[tenant] == each]
+            assert sorted(map(json.dumps, own)) == sorted(map(json.dumps, alone[name])), (name, each)
+    assert not warnings(twin)
+
+
+def test_one_family_of_genesys_streams_feeds_the_facts_and_never_both(both_built: Both, recording: Recording) -> None:
+    last, twin = recording.runs[-1], both_built[0].copy("families")
+    rows = [
+        {
+            **{name: row[name] for name in ("usage_key", "granularity", "templateUri", "httpMethod", "is_final")},
+            **{name: value for name, value in row.items() if name.startswith("status")},
+            "date": row["date"][:10],
+            "requestCount": row["requests"] + 1,  # it counts more than the old family does
+            "oauth_client_id": row["clientId"],
+        }
+        for row in recording.runs[0].rows(ORGANIZATION)
+    ]
+    text, day = {"type": ["string", "null"]}, {"type": ["string", "null"], "format": "date"}
+    whole = {"type": ["integer", "null"]}
+    fields = {"date": day, "requestCount": whole, "oauth_client_id": text, "grouped_by": text}
+    twin.load(messages(last, ORGANIZATION, rows, AGGREGATES, **fields))
+    twin.build("run", "--select", "+usage_facts", "--vars", '{"genesys_usage_api": "aggregates"}')
+    meter = "genesys.api_requests"
+    assert total(twin, meter) == sum(row["requestCount"] for row in rows)
+    assert total(twin, meter, "count(distinct x_source_stream)") == 1
+    assert total(twin, meter, "count(*)", f"and x_source_stream <> '{AGGREGATES}'") == 0
+
+
+def test_a_family_that_does_not_exist_is_a_line_and_no_trace(both_built: Both) -> None:
+    with pytest.raises(AssertionError, match=r"genesys_usage_api is query or aggregates.*not other") as refused:
+        both_built[0].build("parse", "--vars", '{"genesys_usage_api": "other"}')
+    assert "Traceback" not in str(refused.value)
+
+
+def test_a_project_of_a_users_own_takes_it_as_a_package_for_one_vendor_with_few_fields(
+    empty_ones: Both, recording: Recording
+) -> None:
+    twin = empty_ones[0].copy("guest")
+    kept = {"id", "promotion_id", "used_on", "times_used"}
+    usages = recording.runs[0].rows(REDEMPTIONS)
+    lines = messages(recording.runs[0], REDEMPTIONS, [{name: row[name] for name in kept} for row in usages])
+    fields = lines[0]["schema"]["properties"]
+    lines[0]["schema"]["properties"] = {name: fields[name] for name in kept}
+    twin.load(lines)
+
+    project = twin.place / "project"
+    (project / "models").mkdir(parents=True)
+    texts = {
+        "dbt_project.yml": "{name: house, profile: house, version: 1.0.0}",
+        "packages.yml": json.dumps({"packages": [{"local": str(ROOT / "transform")}]}),
+        "profiles.yml": json.dumps(
+            {"house": {"target": "own", "outputs": {"own": {"type": "duckdb", "path": twin.where}}}}
+        ),
+        "models/meters.sql": """
+            select x_meter_id, sum(consumed_quantity) as quantity from {{ ref('usage_facts') }} group by x_meter_id""",
+    }
+    for name, text in texts.items():
+        (project / name).write_text(text, encoding="utf-8")
+    places = {f"DBT_{name}": str(project) for name in ("PROJECT_DIR", "PROFILES_DIR", "LOG_PATH")}
+    places["DBT_TARGET_PATH"] = str(project / "target")
+    done([program("dbt-duckdb", "dbt"), "deps"], **places)
+    said = done([program("dbt-duckdb", "dbt"), *BUILD], **places)
+    assert "WARN=0 ERROR=0 SKIP=0" in said
+    assert twin.rows("select * from main.meters") == [
+        {"x_meter_id": "elasticpath.redemptions", "quantity": sum(row["times_used"] for row in usages)}
+    ]
+    assert [row["x_source_stream"] for row in twin.rows("select * from main.usage_recency")] == [REDEMPTIONS]
