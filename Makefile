@@ -51,8 +51,10 @@ $(warehouses:%=.venv-%/.ready): .venv-%/.ready: constraints/%.txt
 test: lint .venv-meltano/.ready $(warehouses:%=.venv-%/.ready) ## Check everything, packages and databases included
 	.venv/bin/pytest
 
-demo: .venv/.ready .venv-meltano/.ready ## Run Meltano twice against the simulated vendors and show what arrived
-	.venv/bin/python demo/run.py
+TARGET ?= duckdb
+
+demo: .venv/.ready .venv-meltano/.ready $(if $(filter postgres,$(TARGET)),.venv-postgres/.ready) ## Run Meltano twice against the simulated vendors and show what arrived (TARGET=postgres)
+	.venv/bin/python -m demo.run $(TARGET)
 
 docs: .venv/.ready ## Make the tables of docs/settings.md and docs/streams.md
 	.venv/bin/python docs/generate.py

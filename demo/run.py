@@ -1,6 +1,7 @@
 """Run Meltano twice against the simulated vendors, the second time a day later, and show what arrived.
 
-Everything it writes is in `output/demo`, Meltano's state of the demo included; only the plugins are in `.meltano`.
+`python -m demo.run duckdb` or `postgres`. Everything it writes is in `output/demo`, Meltano's state of the demo
+included; only the plugins are in `.meltano`. Of PostgreSQL nothing is left.
 """
 
 from __future__ import annotations
@@ -13,23 +14,70 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from demo.postgres import USER, postgres
 from tap_usage.sandbox import Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "output" / "demo"
-DATABASE = OUTPUT / "demo.duckdb"
 MELTANO = ROOT / ".venv-meltano" / "bin" / "meltano"
-LOADER = ROOT / ".meltano" / "loaders" / "target-duckdb" / "venv" / "bin" / "python"
 
 
-def environment_with(config: Mapping[str, Any]) -> dict[str, str]:
+@dataclass(frozen=True)
+class Target:
+    """A database and its loader.
+
+    Attributes:
+        loader: the plugin.
+        driver, where: the module that connects, and to what.
+        schema: of the loader's tables.
+        settings: of the loader, beside those of `meltano.yml`.
+        end: what becomes of the database, for a person.
+    """
+
+    loader: str
+    driver: str
+    where: str
+    schema: str
+    settings: Mapping[str, object]
+    end: str
+
+    def ask(self, what: str) -> str:
+        """What `warehouse.py` answers."""
+        python = ROOT / ".meltano" / "loaders" / self.loader / "venv" / "bin" / "python"
+        script = Path(__file__).with_name("warehouse.py")
+        command: list[str | Path] = [python, script, what, self.driver, self.where, self.schema]
+        return subprocess.check_output(command, text=True)  # noqa: S603 our own words
+
+
+@contextmanager
+def in_duckdb() -> Iterator[Target]:
+    """A file."""
+    file = OUTPUT / "demo.duckdb"
+    settings = {"database": file.stem, "path": file}
+    yield Target("target-duckdb", "duckdb", str(file), "main", settings, f"The database: {file.relative_to(ROOT)}")
+
+
+@contextmanager
+def in_postgres() -> Iterator[Target]:
+    """A server of the demo's own."""
+    with postgres() as port:
+        settings = {"host": "127.0.0.1", "port": port, "user": USER, "password": USER, "database": "postgres"}
+        where = f"postgresql://{USER}@127.0.0.1:{port}/postgres"
+        yield Target(
+            "target-postgres", "psycopg2", where, "usage", settings, "PostgreSQL is stopped, its data are gone."
+        )
+
+
+TARGETS = {"duckdb": in_duckdb, "postgres": in_postgres}
+
+
+def environment_with(config: Mapping[str, Any], target: Target) -> dict[str, str]:
     """Variables for Meltano: the sandbox's settings in place of any the user has set, a state and a database apart.
 
     Plugins are installed by pip rather than uv, because pip knows the index and the certificates of this machine;
@@ -44,8 +92,7 @@ def environment_with(config: Mapping[str, Any]) -> dict[str, str]:
         "MELTANO_CLI_LOG_FORMAT": "json",
         "MELTANO_VENV_BACKEND": "virtualenv",
         "MELTANO_DATABASE_URI": f"sqlite:///{OUTPUT / 'meltano.db'}",
-        "TARGET_DUCKDB_DATABASE": DATABASE.stem,
-        "TARGET_DUCKDB_PATH": str(DATABASE),
+        **{f"{target.loader}_{name}".upper().replace("-", "_"): str(value) for name, value in target.settings.items()},
     }
 
 
@@ -87,45 +134,40 @@ def entries(log: Path) -> list[dict[str, Any]]:
 
 
 def sent(log: Path) -> Counter[str]:
-    """Records per stream that the tap says it sent, from the log of a run."""
-    found: Counter[str] = Counter()
-    for entry in entries(log):
-        metric = entry.get("metric_info", {})
-        if metric.get("metric") == "record_count":
-            found[metric["tags"]["stream"]] += metric["value"]
-    return found
+    """Rows per stream that the tap says it sent, from the log of a run."""
+    (summary,) = (said for entry in entries(log) if (said := entry["event"].partition("SUMMARY: ")[2]))
+    return Counter({name: stream["rows"] for name, stream in json.loads(summary)["streams"].items()})
 
 
-def ask(what: str) -> str:
-    """What `warehouse.py` answers."""
-    command: list[str | Path] = [LOADER, Path(__file__).with_name("warehouse.py"), what, DATABASE]
-    return subprocess.check_output(command, text=True)  # noqa: S603 our own words
-
-
-def run(step: str, environment: dict[str, str]) -> tuple[Counter[str], Counter[str]]:
+def run(step: str, target: Target, environment: dict[str, str]) -> tuple[Counter[str], Counter[str]]:
     """Run the tap into the database; return what it sent and what the database holds then, by stream."""
-    log = meltano(step, "--environment=sandbox", "run", "tap-usage", "target-duckdb", environment=environment)
-    return sent(log), Counter(json.loads(ask("counts")))
+    log = meltano(step, "--environment=sandbox", "run", "tap-usage", target.loader, environment=environment)
+    return sent(log), Counter(json.loads(target.ask("counts")))
 
 
 def main() -> None:
     """Run the demo."""
+    (name,) = sys.argv[1:]
+    if name not in TARGETS:
+        sys.exit(f"no such target: {name}; there are {' and '.join(TARGETS)}")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     shutil.rmtree(OUTPUT, ignore_errors=True)
     OUTPUT.mkdir(parents=True)
-    with Sandbox() as sandbox:
-        environment = environment_with(sandbox.config)
-        meltano("install", "install", "--clean", "tap-usage", "target-duckdb", environment=environment)
-        first_sent, first_held = run("run 1", environment)
-        sandbox.advance(days=1)
-        second_sent, second_held = run("run 2", environment)
+    with TARGETS[name]() as target:
+        with Sandbox() as sandbox:
+            environment = environment_with(sandbox.config, target)
+            meltano("install", "install", "--clean", "tap-usage", target.loader, environment=environment)
+            first_sent, first_held = run("run 1", target, environment)
+            sandbox.advance(days=1)
+            second_sent, second_held = run("run 2", target, environment)
+        summary = target.ask("summary")
 
     print(f"\n{'rows':<36}{'sent, run 1':>12}{'held':>8}{'sent, run 2':>14}{'held':>8}   (run 2 is a day later)")
     for stream in sorted(second_held):
         row = (first_sent[stream], first_held[stream], second_sent[stream], second_held[stream])
         print(f"{stream:<36}{row[0]:>12}{row[1]:>8}{row[2]:>14}{row[3]:>8}")
-    print(f"\n{ask('summary')}\nThe database: {DATABASE.relative_to(ROOT)}")
+    print(f"\n{summary}\n{target.end}")
 
 
 if __name__ == "__main__":
