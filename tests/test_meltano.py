@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,7 @@ PROJECT: dict[str, Any] = yaml.safe_load((ROOT / "meltano.yml").read_text(encodi
 EXTRACTOR: dict[str, Any] = PROJECT["plugins"]["extractors"][0]
 MELTANO: dict[str, dict[str, Any]] = {setting["name"]: setting for setting in EXTRACTOR["settings"]}
 ENVIRONMENTS: dict[str, dict[str, Any]] = {environment["name"]: environment for environment in PROJECT["environments"]}
+UTILITIES: dict[str, dict[str, Any]] = {plugin["name"]: plugin for plugin in PROJECT["plugins"]["utilities"]}
 SAMPLE: dict[str, Any] = json.loads((ROOT / "sample_config.json").read_text(encoding="utf-8"))
 
 
@@ -97,8 +99,7 @@ def test_sandbox_rows_and_real_rows_go_to_different_places() -> None:
 
 
 def test_every_plugin_is_custom_and_pinned() -> None:
-    loaders = PROJECT["plugins"]["loaders"]
-    for plugin in [EXTRACTOR, *loaders]:
+    for plugin in [EXTRACTOR, *PROJECT["plugins"]["loaders"], *UTILITIES.values()]:
         assert plugin["namespace"] == plugin["name"].replace("-", "_")
         constraints = plugin["pip_url"].split("$MELTANO_PROJECT_ROOT/")[-1].rstrip("'")
         assert (ROOT / constraints).is_file()
@@ -121,7 +122,31 @@ def test_the_loader_of_duckdb_names_its_database_after_its_file() -> None:
         assert Path(config["path"]).stem == config["database"]
 
 
-@pytest.mark.parametrize("name", ["dev", "meltano", "postgres", "target-duckdb", "target-jsonl", "target-postgres"])
+def test_dbt_reads_the_file_that_the_loader_of_duckdb_writes() -> None:
+    for plugins in (PROJECT["plugins"], ENVIRONMENTS["sandbox"]["config"]["plugins"]):
+        path, database = (
+            next(plugin for plugin in plugins[kind] if plugin["name"] == name)
+            for kind, name in (("loaders", "target-duckdb"), ("utilities", "dbt-duckdb"))
+        )
+        assert value(path, "path") == value(database, "path")
+
+
+@pytest.mark.parametrize("utility", UTILITIES.values(), ids=UTILITIES)
+def test_what_a_profile_of_dbt_asks_for_is_a_setting(utility: dict[str, Any]) -> None:
+    folder = ROOT / "transform" / "profiles" / utility["name"].removeprefix("dbt-")
+    asked = set(re.findall(r"env_var\('(\w+)'", (folder / "profiles.yml").read_text(encoding="utf-8")))
+    told = {setting["env"] for setting in utility["settings"]}
+    assert asked - told == {"DBT_THREADS"}
+    assert value(utility, "profiles_dir").endswith(folder.relative_to(ROOT).as_posix())
+
+
+def value(plugin: dict[str, Any], name: str) -> str:
+    """Return what a plugin, or an environment for it, sets."""
+    settings = {setting["name"]: setting.get("value") for setting in plugin.get("settings", ())}
+    return str((settings | plugin.get("config", {}))[name])
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "constraints").glob("*.txt")))
 def test_constraints_are_names_and_exact_versions_only(name: str) -> None:
     _, *lines = (ROOT / "constraints" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     assert lines
