@@ -14,7 +14,7 @@ install := bin/python -m pip install --quiet --disable-pip-version-check --const
 # The simulated vendors are on this machine, whatever proxy is set.
 export no_proxy := 127.0.0.1,$(or $(no_proxy),$(NO_PROXY))
 
-.PHONY: help setup lint test demo docs bench soak simulate constraints clean
+.PHONY: help setup lint test demo report docs bench soak simulate constraints clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -58,6 +58,9 @@ demo: .venv/.ready .venv-meltano/.ready $(if $(filter postgres,$(TARGET)),.venv-
 
 docs: .venv/.ready ## Make the tables of docs/settings.md and docs/streams.md
 	.venv/bin/python docs/generate.py
+
+report: .venv/.ready .venv-meltano/.ready ## Run Meltano and dbt against the simulated vendors and write the report of what arrived
+	.venv/bin/python -m demo.report
 
 bench: .venv/.ready ## Measure the tap, other tools beside it
 	.venv/bin/python -m benchmarks

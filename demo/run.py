@@ -145,15 +145,20 @@ def run(step: str, target: Target, environment: dict[str, str]) -> tuple[Counter
     return sent(log), Counter(json.loads(target.ask("counts")))
 
 
+def begin() -> None:
+    """Empty the demo's folder, and have signals end what was started."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    shutil.rmtree(OUTPUT, ignore_errors=True)
+    OUTPUT.mkdir(parents=True)
+
+
 def main() -> None:
     """Run the demo."""
     (name,) = sys.argv[1:]
     if name not in TARGETS:
         sys.exit(f"no such target: {name}; there are {' and '.join(TARGETS)}")
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
-    shutil.rmtree(OUTPUT, ignore_errors=True)
-    OUTPUT.mkdir(parents=True)
+    begin()
     with TARGETS[name]() as target:
         with Sandbox() as sandbox:
             environment = environment_with(sandbox.config, target)

@@ -38,7 +38,7 @@ def page(tenant: str | None = None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (words.change, words.day, words.ending, words.name, words.number, words.percent)
+    filters = (words.change, words.day, words.ending, words.name, words.number, words.percent, words.short)
     environment.filters |= {each.__name__: each for each in filters}
     return environment.get_template("page.html").render(
         chapters=chapters,

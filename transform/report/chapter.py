@@ -128,6 +128,13 @@ class Chapter:
             if row["status_429"]
         ]
 
+    @property
+    def throttled_days(self) -> list[tuple[date, list[int]]]:
+        """Days with refusals of these clients, the newest first, and how many of each client."""
+        by_client = [{row["x_usage_date"]: row["status_429"] for row in days} for _, days in self.throttled]
+        days = sorted({day for client in by_client for day in client}, reverse=True)
+        return [(day, [client.get(day, 0) for client in by_client]) for day in days]
+
     @cached_property
     def unlisted(self) -> list[Row]:
         """OAuth clients in the history that are not listed any more."""

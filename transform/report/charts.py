@@ -14,11 +14,12 @@ from markupsafe import Markup
 
 from meters import SHOWN_DAYS, Meter, Month
 from warehouse import Row
-from words import day, name, number
+from words import day, name, number, short
 
 WIDTH = 480
 ROOM_FOR_LABELS = 44
 SNAPSHOTS = 92
+FEW = 14
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 AXIS = {
     "labelColor": "var(--muted)",
@@ -98,10 +99,10 @@ def told(row: Row, unit: str, unusual: Row | None) -> str:
 
 def ending(month: Month) -> Markup:
     """The sum of a month as it grew, how it goes on, and the month before beside it."""
-    lines: dict[str, list[tuple[int, float]]] = {"this": growth(month.meter, month.until.replace(day=1), month.until)}
+    lines: dict[str, Sequence[tuple[int, float]]] = {"this": month.sums}
     labels = []
     if month.last:
-        lines["last"] = growth(month.meter, month.last.first, month.last.last)
+        lines["last"] = month.last_sums
         labels.append(label(f"{month.last.last:%B}", *lines["last"][-1]))
     if month.until < month.ends_on:
         lines["expected"] = [(month.until.day, month.so_far), (month.ends_on.day, month.expected)]
@@ -148,17 +149,6 @@ def apart(labels: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return ordered
 
 
-def growth(meter: Meter, first: date, last: date) -> list[tuple[int, float]]:
-    """The sum since the first day, day by day, 0 on those without a row."""
-    used = {row["x_usage_date"]: row["consumed_quantity"] for row in meter.judged}
-    found: list[tuple[int, float]] = []
-    so_far = 0
-    for offset in range((last - first).days + 1):
-        so_far += used.get(first + timedelta(days=offset), 0)
-        found.append((offset + 1, so_far))
-    return found
-
-
 def burn_down(account: Row, snapshots: Sequence[Row]) -> Markup:
     """Credits left, as they were observed and as they go on, with the band of the quartiles."""
     now, left = account["observed_at"], account["credits_left"]
@@ -176,7 +166,8 @@ def burn_down(account: Row, snapshots: Sequence[Row]) -> Markup:
             .encode(x=x, y=alt.Y("low:Q"), y2="high:Q")
         )
     layers.append(base.mark_line(color="var(--bar)", strokeWidth=3).encode(x=x, y=y))
-    layers.append(base.mark_point(color="var(--bar)", filled=True, size=40, opacity=1).encode(x=x, y=y))
+    size = 40 if len(seen) <= FEW else 10
+    layers.append(base.mark_point(color="var(--bar)", filled=True, size=size, opacity=1).encode(x=x, y=y))
     if account["exhausted_on"] and left > 0:
         end = now + timedelta(days=account["days_left"])
         line = [{"at": now.isoformat(), "left": left}, {"at": end.isoformat(), "left": 0}]
@@ -212,7 +203,7 @@ def throttled(clients: Sequence[tuple[Row, Sequence[Row]]], today: date) -> Mark
     most = max(row["status_429"] for _, days in clients for row in days)
     rows = []
     for place, (client, days) in enumerate(clients):
-        title = short(name(client["oauth_client_name"], client["oauth_client_id"]))
+        title = short(name(client["oauth_client_name"], client["oauth_client_id"]), 40)
         values = [
             {
                 "day": row["x_usage_date"].isoformat(),
@@ -264,11 +255,6 @@ def period_label() -> str:
 def hover(base: alt.Chart) -> alt.Chart:
     """Columns as high as the chart, not seen, that tell what the day under the pointer is."""
     return base.mark_bar(color="transparent").encode(y=alt.value(0), y2=alt.value("height"), description="told:N")
-
-
-def short(text: str, longest: int = 48) -> str:
-    """A text cut for a place that cannot break lines."""
-    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def picture(chart: alt.TopLevelMixin, label: str) -> Markup:

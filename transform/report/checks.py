@@ -58,7 +58,7 @@ def last_run() -> Checks | None:
             (*result["unique_id"].split(".")[:3], OUTCOMES.get(result["status"], "failed"), result["failures"])
             for result in said["results"]
         ]
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     checks = [Check(name, outcome, found) for kind, _, name, outcome, found in results if kind.endswith("test")]
     broken = [name for kind, _, name, outcome, _ in results if kind == "model" and outcome != "passed"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -121,6 +122,23 @@ class Month:
     def ends_on(self) -> date:
         """The last day of the month."""
         return self.until.replace(day=calendar.monthrange(self.until.year, self.until.month)[1])
+
+    @cached_property
+    def sums(self) -> list[tuple[int, float]]:
+        """The sum up to each day of the month."""
+        return self._sums(self.until.replace(day=1), self.until)
+
+    @cached_property
+    def last_sums(self) -> list[tuple[int, float]]:
+        """The same of the month before; empty where the data does not have all of it."""
+        return self._sums(self.last.first, self.last.last) if self.last else []
+
+    def _sums(self, first: date, last: date) -> list[tuple[int, float]]:
+        """The sum since the first day up to each one, 0 on those without a row."""
+        used = {row["x_usage_date"]: row["consumed_quantity"] for row in self.meter.judged}
+        days = range((last - first).days + 1)
+        sums = itertools.accumulate(used.get(first + timedelta(days=day), 0) for day in days)
+        return [(day + 1, so_far) for day, so_far in zip(days, sums, strict=True)]
 
     @property
     def change(self) -> float | None:

@@ -27,8 +27,10 @@ def change(value: float) -> str:
     return f"{value:+.1%}".replace("-", MINUS).replace("%", " %")
 
 
-def ending(identity: str, kept: int = 8) -> str:
+def ending(identity: str | None, kept: int = 8) -> str:
     """The end of an id, enough to tell one from another."""
+    if identity is None:
+        return ""
     return identity if len(identity) <= kept + 1 else "…\N{WORD JOINER}" + identity[-kept:]
 
 
@@ -40,3 +42,8 @@ def day(value: date) -> str:
 def name(given: str | None, identity: str | None) -> str:
     """What something is called: its name, else its id, else that it has none."""
     return given or identity or "(not named)"
+
+
+def short(text: str, longest: int = 80) -> str:
+    """A text cut to what a page has room for."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
