@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -23,7 +24,9 @@ def postgres() -> Iterator[int]:
     Raises:
         subprocess.CalledProcessError: it does not start.
     """
-    nobody: dict[str, Any] = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+    nobody: dict[str, Any] = {}
+    if os.geteuid() == 0:
+        nobody = {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []}
     (site_packages,) = ENVIRONMENT.glob("lib/python*/site-packages")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
+from demo.postgres import postgres
 from demo.run import sent
 from tap_usage.sandbox import Sandbox
 from tests.command import messages, tap, written
 from tests.promised import STREAMS
-from tests.warehouse.conftest import Both
+from tests.warehouse.conftest import Both, require
 from tests.warehouse.databases import ROOT, Database, done, program
 
 
@@ -35,3 +39,12 @@ def test_the_summary_is_the_same_in_both_databases(both: Both) -> None:
     duckdb, postgres = (told("summary", database) for database in both)
     assert "COMPANY_MATCH" in duckdb
     assert duckdb == postgres
+
+
+def test_postgresql_is_gone_when_the_demo_ends_in_whatever_way() -> None:
+    require("postgres")
+    with pytest.raises(KeyboardInterrupt), postgres() as port:
+        socket.create_connection(("127.0.0.1", port)).close()
+        raise KeyboardInterrupt
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
