@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def test_the_summary_is_the_same_in_both_databases(both: Both) -> None:
 
 def test_postgresql_is_gone_when_the_demo_ends_in_whatever_way() -> None:
     require("postgres")
-    with pytest.raises(KeyboardInterrupt), postgres() as port:
+    with suppress(KeyboardInterrupt), postgres() as port:
         socket.create_connection(("127.0.0.1", port)).close()
         raise KeyboardInterrupt
     with pytest.raises(ConnectionRefusedError):
