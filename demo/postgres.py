@@ -49,7 +49,7 @@ def postgres() -> Iterator[int]:
             do("pg_ctl", "-w", "-l", str(data / "log"), "-o", options, "start")
             yield port
         finally:
-            do("pg_ctl", "-w", "-m", "fast", "stop", check=False)
+            do("pg_ctl", "-w", "-m", "immediate", "stop", check=False)
 
 
 def free_port() -> int:

@@ -15,6 +15,20 @@ from tests.warehouse.rows import counted
 PROMOTIONS, VERSIONED = "elasticpath_promotions", {"emit_activate_version_messages": True}
 FULL_TABLES = ["genesys_oauth_clients", "pingone_credential_types", PROMOTIONS]
 
+TEXTS = (
+    "a,b",
+    '"quoted"',
+    "'; drop table usage; --",
+    "two\nlines",
+    "cr\r\nlf",
+    "NULL",
+    "\\N",
+    " blanks ",
+    "{}",
+    "ünï 😀",
+    "#",
+)
+
 
 def read(sandbox: Sandbox, **settings: object) -> Run:
     return run(sandbox.config, select=FULL_TABLES, **settings)
@@ -27,6 +41,16 @@ def typed(run: Run, field: str, kind: str) -> list[Message]:
         if message["type"] == "SCHEMA":
             message["schema"]["properties"][field] = {"type": [kind, "null"]}
     return messages
+
+
+def test_texts_of_any_kind_arrive_as_they_are(loaded: Database, sandbox: Sandbox) -> None:
+    twin = loaded.copy("texts")
+    named = dict(zip((promotion["id"] for promotion in sandbox.elasticpath.promotions), TEXTS, strict=False))
+    for promotion in sandbox.elasticpath.promotions:
+        promotion["name"] = named.get(promotion["id"], "")
+    twin.load(read(sandbox).messages)
+    names = {row["id"]: row["name"] for row in twin.tables()[PROMOTIONS]}
+    assert {key: name for key, name in names.items() if name} == named
 
 
 def test_a_field_that_a_vendor_adds_changes_nothing(loaded: Database, sandbox: Sandbox) -> None:
