@@ -38,18 +38,23 @@ def postgres() -> Iterator[int]:
         if nobody:
             shutil.chown(data, nobody["user"], nobody["group"])
 
-        def do(program: str, *words: str, check: bool = True) -> None:
+        def do(program: str, *words: str) -> None:
             command = [programs / program, "-D", data, *words]
-            subprocess.run(command, check=check, stdout=subprocess.DEVNULL, cwd=data, **nobody)  # noqa: S603 - our own words
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=data, **nobody)  # noqa: S603 - our own words
 
         do("initdb", "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
         port = free_port()
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='{data}' -c fsync=off"
-        try:
-            do("pg_ctl", "-w", "-l", str(data / "log"), "-o", options, "start")
-            yield port
-        finally:
-            do("pg_ctl", "-w", "-m", "immediate", "stop", check=False)
+        # It stops the server when the pipe is closed, which a process that is killed does, too.
+        stopping = ["sh", "-c", 'cat; "$0" -D "$1" -m immediate stop 2>&1', programs / "pg_ctl", data]
+        with subprocess.Popen(  # noqa: S603 - our own words
+            stopping, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=data, start_new_session=True, **nobody
+        ) as end:
+            try:
+                do("pg_ctl", "-w", "-l", str(data / "log"), "-o", options, "start")
+                yield port
+            finally:
+                end.communicate()
 
 
 def free_port() -> int:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
+import tempfile
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from demo.postgres import postgres
 from demo.run import sent
 from tap_usage.sandbox import Sandbox
 from tests.command import messages, tap, written
@@ -42,10 +46,28 @@ def test_the_summary_is_the_same_in_both_databases(both: Both) -> None:
     assert duckdb == postgres
 
 
-def test_postgresql_is_gone_when_the_demo_ends_in_whatever_way() -> None:
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder that everybody may enter, unlike those of pytest."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+HOLD = "from demo.postgres import postgres\nwith postgres() as port: print(port, flush=True); input()"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_postgresql_is_gone_however_its_process_ends(number: signal.Signals, place: Path) -> None:
     require("postgres")
-    with suppress(KeyboardInterrupt), postgres() as port:
+    command, piped = [sys.executable, "-c", HOLD], subprocess.PIPE
+    place.chmod(0o755)
+    with subprocess.Popen(  # noqa: S603 - our own words
+        command, cwd=ROOT, stdin=piped, stdout=piped, stderr=piped, text=True, env={**os.environ, "TMPDIR": str(place)}
+    ) as holding:
+        assert holding.stdout is not None
+        port = int(holding.stdout.readline())
         socket.create_connection(("127.0.0.1", port)).close()
-        raise KeyboardInterrupt
+        holding.send_signal(number)
+        holding.communicate()  # until what it started has closed the pipes, too
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port))
