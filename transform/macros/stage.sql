@@ -4,14 +4,19 @@
     in whatever case the loader wrote them; a time with a zone becomes UTC, as every time without one is.
 
     columns: a list of [the vendor's name, our name, type]. The name may lead into an object: organization.id.
+    It is empty where the vendor has no such field and the streams like this one do.
     Added are tenant (empty without the setting, so that it joins) and loaded_at (null where the loader does not say).
 -#}
 {% macro stage(stream, columns) %}
-    {%- set relation = load_relation(source('usage', stream)) if execute else none -%}
+    {%- set found = tap_usage.loaded(source('usage', stream)) if execute else [] -%}
+    {%- set relation = found | first -%}
     {%- set held = {} -%}
     {%- for column in (adapter.get_columns_in_relation(relation) if relation else []) -%}
         {%- do held.update({column.name | lower: column}) -%}
     {%- endfor -%}
+    {%- if relation and not held -%}
+        {{ exceptions.raise_compiler_error('No column of ' ~ relation ~ ' can be read: grant select on it.') }}
+    {%- endif -%}
     {%- set times = ['_sdc_batched_at', '_sdc_received_at', '_sdc_extracted_at'] | select('in', held) | list -%}
     select
     {%- for name, alias, type in columns %}
@@ -27,6 +32,20 @@
     {%- else %}
     where 1 = 0
     {%- endif %}
+{% endmacro %}
+
+{#-
+    The relation as a list, empty where it is not there. dbt's cache of relations is not asked: it is filled one by one
+    while another thread already reads it, which then finds tables missing that are there.
+-#}
+{% macro loaded(relation) %}
+    {%- set found = [] -%}
+    {%- for row in dbt.list_relations_without_caching(relation.without_identifier()) -%}
+        {%- if row['name'] | lower == relation.identifier | lower -%}
+            {%- do found.append(relation.incorporate(path={'identifier': row['name']})) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(found) }}
 {% endmacro %}
 
 {% macro staged(held, name, type) %}

@@ -4,7 +4,7 @@
     ['grouped_by', 'grouped_by', 'text'],
     ['date', 'period_start', 'timestamp'],
     ['oauth_client_id', 'oauth_client_id', 'text'],
-    ['oauth_client_name', 'client_name', 'text'],
+    ['', 'client_name', 'text'],
     ['organizationId', 'organization_id', 'text'],
     ['templateUri', 'template_uri', 'text'],
     ['httpMethod', 'http_method', 'text'],

@@ -5,7 +5,7 @@
     ['date', 'period_start', 'timestamp'],
     ['oauth_client_id', 'oauth_client_id', 'text'],
     ['oauth_client_name', 'client_name', 'text'],
-    ['organizationId', 'organization_id', 'text'],
+    ['', 'organization_id', 'text'],
     ['templateUri', 'template_uri', 'text'],
     ['httpMethod', 'http_method', 'text'],
     ['requestCount', 'requests', 'bigint'],
