@@ -61,9 +61,10 @@ def aged(both_built: Both, recording: Recording) -> Database:
 
     truth = recording.truths[-1][ORGANIZATION]
     days = [
-        {"granularity": "Day", "grouped_by": "OrganizationId", "usage_key": f"all of {day}", "date": day}
+        {"granularity": "Day", "grouped_by": grouping, "usage_key": f"{grouping} {day}", "date": day}
         | {"requests": sum(row["requests"] for row in truth if row["date"] == day)}
         for day in sorted({row["date"] for row in truth})[-10:]
+        for grouping in ("OrganizationId", "UserId")
     ]
     lines += messages(last, ORGANIZATION, days, grouped_by={"type": ["string", "null"]})
 
