@@ -101,6 +101,8 @@ def test_refused_and_failed_requests_add_up(page: Page, database: Database) -> N
     *clients, everyone = (figures(line) for line in table.iterfind("tbody/tr"))
     assert everyone == [row["r"], row["t"], row["o"], row["f"]]
     assert [sum(column) for column in zip(*clients, strict=True)] == everyone
+    refused = [client[1] for client in clients]
+    assert refused == sorted(refused, reverse=True)
 
 
 def test_the_end_of_the_credits_and_of_the_month_is_that_of_the_marts(page: Page, database: Database) -> None:
