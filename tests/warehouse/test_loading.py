@@ -7,6 +7,7 @@ from collections import Counter
 from itertools import groupby
 from pathlib import Path
 
+from tap_usage import schema
 from tests.promised import STREAMS
 from tests.truth import bare
 from tests.warehouse.conftest import Both, Recording, require
@@ -36,6 +37,22 @@ def test_both_databases_hold_the_same(both: Both) -> None:
     duckdb, postgres = (database.tables() for database in both)
     for stream in STREAMS:
         assert counted(stream, duckdb[stream]) == counted(stream, postgres[stream]) != Counter(), stream
+
+
+def test_whole_numbers_have_64_bits_in_both(loaded: Database) -> None:
+    columns = loaded.rows("select table_schema, table_name, column_name, data_type from information_schema.columns")
+    kinds = {
+        (row["table_name"], row["column_name"].lower()): row["data_type"].lower()
+        for row in columns
+        if row["table_schema"] == loaded.schema
+    }
+    whole = [
+        (stream, name.lower())
+        for stream in STREAMS
+        for name, definition in schema.load(stream)["properties"].items()
+        if "integer" in definition["type"]
+    ]
+    assert {kinds.get(column, "bigint") for column in whole} == {"bigint"}
 
 
 def test_a_key_has_one_row(loaded: Database) -> None:
