@@ -56,8 +56,8 @@ TARGET ?= duckdb
 demo: .venv/.ready .venv-meltano/.ready $(if $(filter postgres,$(TARGET)),.venv-postgres/.ready) ## Run Meltano twice against the simulated vendors and show what arrived (TARGET=postgres)
 	.venv/bin/python -m demo.run $(TARGET)
 
-docs: .venv/.ready ## Make the tables of docs/settings.md and docs/streams.md
-	.venv/bin/python docs/generate.py
+docs: .venv/.ready ## Make what docs/ tells of settings, streams and tables
+	.venv/bin/python -m docs.generate
 
 report: .venv/.ready .venv-meltano/.ready ## Run Meltano and dbt against the simulated vendors and write the report of what arrived
 	.venv/bin/python -m demo.report

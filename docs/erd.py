@@ -1,34 +1,22 @@
-"""Make docs/erd.md from the schemas and the data sheets: what stands above the mark stays."""
+"""The tables of a vendor as a diagram of Mermaid, made from schemas and data sheets."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from tap_usage import schema
 from tap_usage.reading.sheet import Sheet
-from tap_usage.vendors import VENDORS
-
-PAGE = Path(__file__).with_name("erd.md")
-MARK = "<!-- Made by docs/erd.py from here on. -->"
 
 
-def page() -> str:
-    """Return the page as it should be."""
-    head = PAGE.read_text(encoding="utf-8").partition(MARK)[0]
-    return "\n".join([f"{head}{MARK}", *lines(), ""])
-
-
-def lines() -> Iterator[str]:
-    """Yield a diagram for each vendor: tables with their columns, lines from a row to those that name it."""
-    for vendor in VENDORS:
-        yield from ("", f"## {vendor.required.vendor}", "", "```mermaid", "erDiagram")
-        for sheet in vendor.streams:
-            yield from _table(sheet, vendor.streams)
-        for sheet in vendor.streams:
-            yield from _lines_to(sheet, vendor.streams)
-        yield "```"
+def diagram(sheets: tuple[type[Sheet], ...]) -> Iterator[str]:
+    """Yield a diagram of a vendor's tables: their columns, and lines from a row to those that name it."""
+    yield from ("```mermaid", "erDiagram")
+    for sheet in sheets:
+        yield from _table(sheet, sheets)
+    for sheet in sheets:
+        yield from _lines_to(sheet, sheets)
+    yield "```"
 
 
 def _table(sheet: type[Sheet], sheets: tuple[type[Sheet], ...]) -> Iterator[str]:
@@ -60,7 +48,3 @@ def _fields(sheet: type[Sheet]) -> Mapping[str, Any]:
 def _kind(field: Mapping[str, Any]) -> str:
     (kind,) = {*([field["type"]] if isinstance(field["type"], str) else field["type"])} - {"null"}
     return str(field.get("format", kind))
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Make the tables of docs/settings.md and docs/streams.md from what the tap says of itself; what stands above stays."""
+"""Make docs/settings.md, docs/streams.md and docs/erd.md from what the tap says of itself; what stands above stays."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from docs import erd
 from tap_usage import schema
 from tap_usage.reading.sheet import Sheet
 from tap_usage.settings import COMMON
@@ -40,7 +41,13 @@ def streams() -> Iterator[str]:
             yield from _stream(sheet)
 
 
-PAGES = {"settings.md": settings, "streams.md": streams}
+def tables() -> Iterator[str]:
+    """Yield a diagram of each vendor's tables."""
+    for vendor in VENDORS:
+        yield from ("", f"## {_name(vendor)}", "", *erd.diagram(vendor.streams))
+
+
+PAGES = {"settings.md": settings, "streams.md": streams, "erd.md": tables}
 
 
 def _name(vendor: Vendor) -> str:

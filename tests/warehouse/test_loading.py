@@ -52,7 +52,7 @@ def test_whole_numbers_have_64_bits_in_both(loaded: Database) -> None:
         for name, definition in schema.load(stream)["properties"].items()
         if "integer" in definition["type"]
     ]
-    assert {kinds.get(column, "bigint") for column in whole} == {"bigint"}
+    assert {kinds[column] for column in whole} == {"bigint"}
 
 
 def test_a_key_has_one_row(loaded: Database) -> None:
