@@ -14,7 +14,7 @@ install := bin/python -m pip install --quiet --disable-pip-version-check --const
 # The simulated vendors are on this machine, whatever proxy is set.
 export no_proxy := 127.0.0.1,$(or $(no_proxy),$(NO_PROXY))
 
-.PHONY: help setup lint test demo loaders docs bench soak simulate constraints clean
+.PHONY: help setup lint test demo loaders orchestrate docs bench soak simulate constraints clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -30,7 +30,7 @@ setup: .venv/.ready ## Make .venv with the tap and every check, at the pinned ve
 .venv-meltano/.ready: constraints/meltano.txt
 	$(call environment,.venv-meltano)
 	.venv-meltano/$(install) constraints/meltano.txt --upgrade pip
-	.venv-meltano/$(install) constraints/meltano.txt meltano
+	.venv-meltano/$(install) constraints/meltano.txt 'meltano[psycopg2]'
 	@touch $@
 
 lint: .venv/.ready ## Check style, spelling, types and import directions
@@ -47,14 +47,20 @@ demo: .venv/.ready .venv-meltano/.ready ## Run Meltano twice against the simulat
 	.venv/bin/python demo/run.py
 
 loaders := target-jsonl target-duckdb target-postgres postgres
+engines := airflow dagster
 
-$(loaders:%=.venv-%/.ready): .venv-%/.ready: constraints/%.txt
+$(patsubst %,.venv-%/.ready,$(loaders) $(engines)): .venv-%/.ready: constraints/%.txt
 	$(call environment,.venv-$*)
 	.venv-$*/$(install) $< --requirement $<
 	@touch $@
 
 loaders: .venv/.ready $(loaders:%=.venv-%/.ready) ## Load streams side by side and one after the other, and compare the tables
 	.venv/bin/python -m tests.loaders
+
+orchestrated := $(patsubst %,.venv-%/.ready,$(engines) meltano target-jsonl target-postgres postgres)
+
+orchestrate: .venv/.ready $(orchestrated) ## Extract many tenants with Airflow (two workers) and Dagster, one of them killed
+	.venv/bin/python -m tests.orchestrate
 
 docs: .venv/.ready ## Make the tables of docs/settings.md and docs/streams.md
 	.venv/bin/python docs/generate.py
@@ -79,4 +85,4 @@ constraints: .venv/.ready ## Resolve all pinned versions afresh
 	.venv/bin/python constraints/renew.py
 
 clean: ## Remove environments, caches and builds; Meltano's state and output stay
-	rm -rf .venv .venv-meltano .venv-bench-* $(loaders:%=.venv-%) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-meltano .venv-bench-* $(patsubst %,.venv-%,$(loaders) $(engines)) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

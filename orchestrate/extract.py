@@ -96,6 +96,7 @@ def through_meltano(tenant: Tenant, streams: Sequence[str], run: Run) -> int:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        umask=0o077,  # while it runs, and after a kill, Meltano has the settings in files
         start_new_session=True,  # what an engine sends to its whole group would end the loader before the tap
     ) as meltano:
         run.begin(meltano.pid)

@@ -1,0 +1,5 @@
+"""x."""
+
+
+def prove(server, folder):
+    pass
