@@ -139,12 +139,14 @@ def tenant_of(name: str) -> Tenant:
     tap = of_vendors(own["vendors"], tap, extractor, name) if "vendors" in own else tap
     target = known(loader, {key: value for key, value in placed.items() if key != "name"}, secrets, name)
     kinds = {setting["name"]: setting["kind"] for setting in loader["settings"]}
+    usual = {each["name"]: each["value"] for each in loader["settings"] if isinstance(each.get("value"), str)}
+    usual = {key: value.replace("$MELTANO_PROJECT_ROOT", str(PROJECT)) for key, value in usual.items()}
     return Tenant(
         name,
         plan["through"],
         loader["name"],
         tap,
-        {key: typed(value, kinds[key]) for key, value in target.items()},
+        {key: typed(value, kinds[key]) for key, value in (usual | target).items()},
         {
             **{key: value for key, value in secrets.items() if not key.startswith(OF_TENANTS)},
             **{prefix(extractor) + key.upper(): value for key, value in tap.items()},

@@ -13,17 +13,17 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.loaders.server import postgres
-from tests.orchestrate import celery, dagster, fifty, local
+from tests.orchestrate import prove_celery, prove_dagster, prove_fifty, prove_local
 from tests.orchestrate.judge import Server
 from tests.orchestrate.project import ROOT
 from tests.orchestrate.services import timed
 
 OUTPUT = ROOT / "output" / "orchestrate"
 PROOFS: dict[str, Callable[[Server, Path], None]] = {
-    "local": local.prove,
-    "celery": celery.prove,
-    "dagster": dagster.prove,
-    "fifty": fifty.prove,
+    "local": prove_local.prove,
+    "celery": prove_celery.prove,
+    "dagster": prove_dagster.prove,
+    "fifty": prove_fifty.prove,
 }
 
 

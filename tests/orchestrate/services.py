@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
-PATIENCE_SECONDS = 300
+PATIENCE_SECONDS = 900
 END_SECONDS = 20
 
 

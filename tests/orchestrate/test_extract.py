@@ -64,7 +64,7 @@ def test_nothing_of_the_worker_of_the_dotenv_or_of_another_tenant_is_used(sandbo
     assert done.code == 0, done.log
     assert done.rows.keys() == {PROMOTIONS, USAGES}
     given = project.given("acme")
-    assert given["config"] == {"destination_path": "output/acme"}
+    assert given["config"] == {"destination_path": "output/acme", "do_timestamp_file": False}
     assert not [name for name in given["environment"] if name.startswith(("TAP_USAGE_", "TARGET_"))]
 
 

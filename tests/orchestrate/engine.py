@@ -114,7 +114,7 @@ class Airflow:
         rows = self.server.ask(self.database, f"select {told} from task_instance where run_id = '{RUN}'")  # noqa: S608
         return {name: (state, tries) for task, name, state, tries in rows if task.startswith("extract") and name}
 
-    def wait(self, seconds: float = 300) -> dict[str, tuple[str, int]]:
+    def wait(self, seconds: float = 900) -> dict[str, tuple[str, int]]:
         """Return state and tries of each task when the run has ended."""
 
         def ended() -> list[Any]:

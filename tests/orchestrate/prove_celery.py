@@ -7,10 +7,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.orchestrate.accounts import FAILS, KILLED, NAMES, OWN_USAGES, SHARED, USAGES, Account, accounts
-from tests.orchestrate.airflow import WORKERS, Airflow
+from tests.orchestrate.engine import WORKERS, Airflow
 from tests.orchestrate.judge import Server, nothing_secret_is_told, rows_are_right
-from tests.orchestrate.local import made
 from tests.orchestrate.project import MELTANO, Project
+from tests.orchestrate.prove_local import made
 from tests.orchestrate.services import Services, descendants, running, timed
 
 # Stands for the five minutes after which Meltano takes a run without a heartbeat for dead.
@@ -34,12 +34,12 @@ def prove(server: Server, folder: Path) -> None:
         tenants[KILLED].wait()
         with timed("celery: eight tenants, Meltano, two workers of two tasks, one fails in part, a worker is lost"):
             airflow.trigger()
-            assert tenants[KILLED].halfway.wait(180)
+            assert tenants[KILLED].halfway.wait(300)
             lost, with_it = lost_worker(airflow.services)
             ended = airflow.services.kill(lost)
             for name in with_it:
                 server.ask("meltano", AGED.format(STATE_ID.format(name)))
-            tasks = airflow.wait(600)
+            tasks = airflow.wait()
         assert {state for state, _ in tasks.values()} == {"success"}, tasks
         assert tasks.keys() == tenants.keys()
         assert tasks[FAILS][1] == 2 <= tasks[KILLED][1], tasks
@@ -80,7 +80,7 @@ def held_again(project: Project, account: Account, variables: Mapping[str, str])
     account.halfway.clear()
     with project.start(account.name, **variables) as process:
         try:
-            assert account.halfway.wait(60)
+            assert account.halfway.wait(300)
             yield
         finally:
             process.terminate()

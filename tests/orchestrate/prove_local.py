@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.loaders.server import USER
 from tests.orchestrate.accounts import FAILS, KILLED, OWN_USAGES, SHARED, USAGES, Account, accounts
-from tests.orchestrate.airflow import DAG, Airflow
+from tests.orchestrate.engine import DAG, Airflow
 from tests.orchestrate.judge import Server, nothing_secret_is_told, rows_are_right
 from tests.orchestrate.project import Project
 from tests.orchestrate.services import descendants, kill, running, timed
@@ -42,7 +42,7 @@ def prove(server: Server, folder: Path) -> None:
         tenants[KILLED].wait()
         with timed("local: eight tenants, plain pipe, four at once, one fails in part, one is killed"):
             airflow.trigger()
-            assert tenants[KILLED].halfway.wait(120)
+            assert tenants[KILLED].halfway.wait(300)
             (extract,) = running(f"extract.py {KILLED}")
             ended = kill([extract, *descendants(extract)])
             tasks = airflow.wait()

@@ -1,5 +1,0 @@
-"""x."""
-
-
-def prove(server, folder):
-    pass
