@@ -60,6 +60,7 @@ loaders: .venv/.ready $(loaders:%=.venv-%/.ready) ## Load streams side by side a
 orchestrated := $(patsubst %,.venv-%/.ready,$(engines) meltano target-jsonl target-postgres postgres)
 
 orchestrate: .venv/.ready $(orchestrated) ## Extract many tenants with Airflow (two workers) and Dagster, one of them killed
+	.venv/bin/pytest --quiet tests/orchestrate/test_engines.py
 	.venv/bin/python -m tests.orchestrate
 
 docs: .venv/.ready ## Make the tables of docs/settings.md and docs/streams.md

@@ -1,8 +1,8 @@
 """One task per tenant, each `extract.py TENANT`; the same file for every executor of Airflow 3.
 
-A tenant without a `pool` in `tenants.yml` is extracted by the task `extract`, one with a pool by `extract_<pool>`: those
-share the slots of a pool of Airflow, which has to be there (`airflow pools set NAME SLOTS TEXT`). The tasks are mapped
-over names; what is secret is read by `extract.py` alone, so that Airflow never sees it.
+A tenant without a `pool` in `tenants.yml` is extracted by the task `extract`, one with a pool by `extract_<pool>`:
+those share the slots of a pool of Airflow, which has to be there (`airflow pools set NAME SLOTS TEXT`). The tasks are
+mapped over names; what is secret is read by `extract.py` alone, so that Airflow never sees it.
 """
 
 from __future__ import annotations
