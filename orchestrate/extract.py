@@ -10,27 +10,23 @@ Needs PyYAML and python-dotenv, which are in Meltano's environment and in the ta
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from files import BusyError, locked, path_of, program, unnamed
 from tenants import OF_TENANTS, PROJECT, Tenant, WrongError, read_secrets, tenant_of
 
 OF_LOGS = ("LOGLEVEL", "SINGER_SDK_LOG_CONFIG")
 SUMMARY = "SUMMARY: "
-
-
-class BusyError(Exception):
-    """The tenant is being extracted already."""
+TEXT: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape"}  # of any bytes, and back
 
 
 class Run:
@@ -68,7 +64,8 @@ class Run:
         """Remember what a line of the tap sums up."""
         _, found, summary = told.partition(SUMMARY)
         if found:
-            self.summary = json.loads(summary)
+            with suppress(ValueError):
+                self.summary = json.loads(summary)
 
 
 def environment(*own: Mapping[str, str]) -> dict[str, str]:
@@ -95,23 +92,33 @@ def through_meltano(tenant: Tenant, streams: Sequence[str], run: Run) -> int:
         env=environment(tenant.variables, settings_of_meltano()),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        **TEXT,
         umask=0o077,  # while it runs, and after a kill, Meltano has the settings in files
         start_new_session=True,  # what an engine sends to its whole group would end the loader before the tap
     ) as meltano:
         run.begin(meltano.pid)
         try:
             for line in meltano.stdout or ():
-                entry = json.loads(line) if line.startswith("{") else {"level": "error", "event": line.rstrip()}
+                entry = entry_of(line)
                 if entry.get("cmd_type") == "extractor" and entry.get("pid", meltano.pid) not in run.reads:
                     run.begin(entry["pid"])  # Meltano itself would end without saving the state
                 run.hear(entry["event"])
-                print(entry["level"].upper(), entry["event"], file=sys.stderr, flush=True)
+                with suppress(OSError):  # nobody takes it any more
+                    print(entry["level"].upper(), entry["event"], file=sys.stderr, flush=True)
             code = meltano.wait()
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(meltano.pid, signal.SIGKILL)
     return (code and run.summary.get("exit_code")) or code
+
+
+def entry_of(line: str) -> dict[str, Any]:
+    """Return a line of Meltano's log, or what is written beside it."""
+    with suppress(ValueError):
+        entry = json.loads(line)
+        if isinstance(entry, dict) and isinstance(entry.get("event"), str):
+            return {"level": "info", **entry}
+    return {"level": "error", "event": line.rstrip()}
 
 
 def settings_of_meltano() -> dict[str, str]:
@@ -137,7 +144,7 @@ def through_pipe(tenant: Tenant, streams: Sequence[str], run: Run) -> int:
     common: dict[str, Any] = {
         "cwd": PROJECT,
         "env": environment(variables),
-        "text": True,
+        **TEXT,
         "start_new_session": True,  # what an engine sends to its whole group would end the loader before the tap
     }
     with ExitStack() as stack:
@@ -191,7 +198,7 @@ def keep(lines: Iterable[str], state: Path, run: Run) -> OSError | None:
             print(line, end="", file=sys.stderr, flush=True)
             continue
         try:
-            with new.open("w", encoding="utf-8") as file:
+            with new.open("w", **TEXT) as file:
                 file.write(line)
                 file.flush()
                 os.fsync(file.fileno())
@@ -233,47 +240,6 @@ def selected(tap: Path, tenant: Tenant, streams: Sequence[str]) -> dict[str, Any
             if not entry["breadcrumb"]:
                 entry["metadata"]["selected"] = stream["tap_stream_id"] in streams
     return catalog
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[int]:
-    """Hold a lock, which the processes that inherit its descriptor hold as well: it ends with the last of them.
-
-    Raises:
-        BusyError: another run holds it.
-    """
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BusyError(f"another run of this tenant goes on; it holds {path.relative_to(PROJECT)}") from None
-        yield file.fileno()
-
-
-@contextmanager
-def unnamed(content: Mapping[str, Any]) -> Iterator[IO[str]]:
-    """Hold JSON in a file without a name: nobody else finds it, and nothing of it stays behind."""
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
-        json.dump(content, file)
-        file.flush()
-        file.seek(0)
-        yield file
-
-
-def path_of(file: IO[str]) -> str:
-    """Return where a process that inherits an open file finds it."""
-    return f"/dev/fd/{file.fileno()}"
-
-
-def program(name: str, folder: Path = Path(sys.executable).parent) -> Path:
-    """Return the path of a program.
-
-    Raises:
-        WrongError: it is not there.
-    """
-    if not (folder / name).exists():
-        raise WrongError(f"{folder / name}: not there; docs/orchestration.md tells what a worker needs")
-    return folder / name
 
 
 def main() -> int:

@@ -103,7 +103,7 @@ def texts(settings: Mapping[str, Any], where: str, tenant: str) -> dict[str, str
     return found
 
 
-def typed(value: str, kind: str) -> str | int | bool:
+def typed(value: str, kind: str | None) -> str | int | bool:
     """Return a setting of a loader as its kind in `meltano.yml` wants it."""
     if kind == "integer" and value.strip().lstrip("-").isdigit():
         return int(value)
@@ -116,7 +116,7 @@ def tenant_of(name: str) -> Tenant:
     Raises:
         WrongError: something there is wrong; one line says what.
     """
-    plan, project = read_yaml(TENANTS), mapping(read_yaml("meltano.yml")["plugins"], "meltano.yml")
+    plan, project = read_yaml(TENANTS), mapping(read_yaml("meltano.yml").get("plugins"), "meltano.yml: plugins")
     tenants = mapping(plan.get("tenants"), f"{TENANTS}: tenants")
     for each in tenants:
         if not NAME.fullmatch(each):
@@ -125,7 +125,7 @@ def tenant_of(name: str) -> Tenant:
         raise WrongError(f"{TENANTS}: no tenant {name!r} there")
     if plan.get("through") not in {"meltano", "pipe"}:
         raise WrongError(f"{TENANTS}: through: meltano or pipe is expected")
-    (extractor,) = project["extractors"]
+    (extractor,) = [each for each in project["extractors"] if each["name"] == "tap-usage"]
     placed = mapping(plan.get("loader"), f"{TENANTS}: loader")
     loader = next((each for each in project["loaders"] if each["name"] == placed.get("name")), None)
     if not loader:
@@ -138,15 +138,15 @@ def tenant_of(name: str) -> Tenant:
     tap = known(extractor, told, secrets, name)
     tap = of_vendors(own["vendors"], tap, extractor, name) if "vendors" in own else tap
     target = known(loader, {key: value for key, value in placed.items() if key != "name"}, secrets, name)
-    kinds = {setting["name"]: setting["kind"] for setting in loader["settings"]}
-    usual = {each["name"]: each["value"] for each in loader["settings"] if isinstance(each.get("value"), str)}
+    settings = settings_of(loader)
+    usual = {key: each["value"] for key, each in settings.items() if isinstance(each.get("value"), str)}
     usual = {key: value.replace("$MELTANO_PROJECT_ROOT", str(PROJECT)) for key, value in usual.items()}
     return Tenant(
         name,
         plan["through"],
         loader["name"],
         tap,
-        {key: typed(value, kinds[key]) for key, value in (usual | target).items()},
+        {key: typed(value, settings.get(key, {}).get("kind")) for key, value in (usual | target).items()},
         {
             **{key: value for key, value in secrets.items() if not key.startswith(OF_TENANTS)},
             **{prefix(extractor) + key.upper(): value for key, value in tap.items()},
@@ -157,7 +157,12 @@ def tenant_of(name: str) -> Tenant:
 
 def prefix(plugin: Mapping[str, Any]) -> str:
     """Return what the variables of a plugin begin with."""
-    return f"{plugin['namespace']}_".upper()
+    return f"{plugin['name']}_".replace("-", "_").upper()
+
+
+def settings_of(plugin: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what `meltano.yml` says of the settings of a plugin, by name; nothing for one that the Hub describes."""
+    return {setting["name"]: setting for setting in plugin.get("settings", ())}
 
 
 def known(
@@ -168,15 +173,15 @@ def known(
     Raises:
         WrongError: `meltano.yml` does not know one, or one of `tenants.yml` is secret.
     """
-    settings = {setting["name"]: setting for setting in plugin["settings"]}
+    settings = settings_of(plugin)
     begin = prefix(plugin)
     held = {key.removeprefix(begin).lower(): value for key, value in secrets.items() if key.startswith(begin)}
     for names, where in ((told, TENANTS), (held, f"secrets/{tenant}.env")):
         for setting in names:
-            if setting not in settings:
+            if settings and setting not in settings:
                 raise WrongError(f"{where}: {plugin['name']} has no setting {setting!r} in meltano.yml")
     for setting in told:
-        if settings[setting].get("sensitive") == "true":
+        if settings.get(setting, {}).get("sensitive") == "true":
             raise WrongError(f"{TENANTS}: {setting} is a secret; it belongs in secrets/{tenant}.env")
     return texts(told, TENANTS, tenant) | held
 

@@ -52,11 +52,16 @@ class Project:
             plugin["settings"] += self._own_settings(plugin["name"])
         (folder / "meltano.yml").write_text(yaml.safe_dump(plan), encoding="utf-8")
 
+    def program(self, loader: str) -> Path:
+        """Return where a loader is looked for."""
+        programs = self.folder / f".venv-{loader}" / "bin"
+        programs.mkdir(parents=True, exist_ok=True)
+        return programs / loader
+
     def _program(self, name: str) -> Path:
         if name == "tap-usage":
             return Path(sys.executable).with_name(name)
-        programs = self.folder / f".venv-{name}" / "bin"
-        programs.mkdir(parents=True)
+        programs = self.program(name).parent
         if name == "target-jsonl":
             (programs / name).write_text(f"#!{sys.executable}\n{LOADER.read_text(encoding='utf-8')}", encoding="utf-8")
             (programs / name).chmod(0o700)

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.orchestrate.accounts import FAILS, KILLED, OWN_USAGES, USAGES, accounts
+from tests.orchestrate.accounts import FAILS, KILLED, OWN_USAGES, SHARED, USAGES, accounts
 from tests.orchestrate.judge import Server, nothing_secret_is_told, rows_are_right
 from tests.orchestrate.project import ROOT
 from tests.orchestrate.prove_local import made
@@ -19,7 +19,9 @@ from tests.truth import TRUTH
 PROGRAMS = ROOT / ".venv-dagster" / "bin"
 SETTINGS = """
 concurrency:
-  runs: {max_concurrent_runs: 4}
+  runs:
+    max_concurrent_runs: 4
+    tag_concurrency_limits: [{key: usage/pool, value: {applyLimitPerUniqueValue: true}, limit: 1}]
   pools: {default_limit: 4, granularity: op}
 run_coordinator: {module: dagster.core.run_coordinator, class: QueuedRunCoordinator}
 telemetry: {enabled: false}
@@ -70,6 +72,19 @@ def prove(server: Server, folder: Path) -> None:
         counts = look(environment)["rows"]
         assert counts[USAGES]["acme"][-1] == 1
         assert len(counts["elasticpath_promotions"]["acme"]) == 1
+        with timed("dagster: two tenants that share a pool"):
+            chosen = [
+                "-j",
+                "usage",
+                "--partitions",
+                ",".join(SHARED),
+                "--tags",
+                '{"usage/pool": "shared"}',
+                "--noprompt",
+            ]
+            run(PROGRAMS / "dagster", "job", "backfill", "-f", file, *chosen, environment=environment, cwd=home)
+            times = until("both end", lambda: pooled(environment))
+        assert times[0][1] <= times[1][0], times
         rows_are_right(server, "usage_dagster", tenants)
     told = nothing_secret_is_told(server, ["usage_dagster"], folder, tenants)
     print(f"dagster: {told}; {services.peak_kilobytes / 1024:.0f} MB PSS at most")
@@ -80,6 +95,12 @@ def look(environment: dict[str, str]) -> dict[str, Any]:
     script = Path(__file__).with_name("dagster_instance.py")
     found: dict[str, Any] = json.loads(run(PROGRAMS / "python", script, environment=environment))
     return found
+
+
+def pooled(environment: dict[str, str]) -> list[list[float]] | None:
+    """Return when the runs that share a pool began and ended, in their order, when all of them have ended."""
+    times: list[list[float]] = look(environment)["pooled"]
+    return sorted(times) if len(times) == len(SHARED) and all(end for _, end in times) else None
 
 
 def ended_report(environment: dict[str, str], count: int) -> dict[str, Any] | None:

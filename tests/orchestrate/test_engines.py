@@ -50,7 +50,7 @@ print("TOLD", json.dumps({"requests": requests, "assets": assets, "tenants": mod
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     made = Project(tmp_path, "pipe", "target-jsonl")
-    made.add("acme", {})
+    made.add("no", {})
     made.add("globex", {}, pool="europe", vendors=["genesys"])
     return made
 
@@ -81,13 +81,13 @@ def test_airflow_maps_names_of_tenants_to_tasks_and_those_with_a_pool_to_tasks_o
     assert (dag["runs"], dag["catchup"]) == (1, False)
     assert dag["pools"]["extract"] == dag["pools"]["names"] == "default_pool"
     assert dag["pools"]["extract_europe"] == "europe"
-    assert sorted(dag["names"], key=str) == [[{"TENANT": "acme"}], [{"TENANT": "globex"}]]
+    assert sorted(dag["names"], key=str) == [[{"TENANT": "globex"}], [{"TENANT": "no"}]]
     assert (dag["delays"], dag["retries"]) == ([360, 360], [2, 2])
 
 
 @with_dagster
 def test_dagster_has_a_partition_for_each_tenant_and_an_asset_for_each_stream(project: Project, tmp_path: Path) -> None:
     defs = told(DAGSTER, BY_DAGSTER, project.folder / "orchestrate" / "dagster" / "definitions.py", tmp_path)
-    assert defs["tenants"] == ["acme", "globex"]
+    assert defs["tenants"] == ["no", "globex"]
     assert defs["assets"] == sorted(path.stem for path in (ROOT / "schemas").glob("*.json"))
-    assert defs["requests"] == [["2026-01-02-acme", "acme", None], ["2026-01-02-globex", "globex", "europe"]]
+    assert defs["requests"] == [["2026-01-02-no", "no", None], ["2026-01-02-globex", "globex", "europe"]]

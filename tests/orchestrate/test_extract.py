@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tap_usage.sandbox import Sandbox
 from tests.orchestrate.project import Project, secrets_of
@@ -185,3 +186,18 @@ def test_the_worker_may_stand_anywhere_and_the_project_may_be_a_link(project: Pr
     done = project.extract("acme")
     assert done.code == 0, done.log
     assert json.loads(done.lines[0])["streams"]
+
+
+def test_a_loader_that_meltano_yml_does_not_describe_takes_what_it_is_given(sandbox: Sandbox, project: Project) -> None:
+    file = project.folder / "meltano.yml"
+    file.write_text(file.read_text("utf-8").replace("target-jsonl", "target-own"), encoding="utf-8")
+    plan = yaml.safe_load(file.read_text("utf-8"))
+    for loader in plan["plugins"]["loaders"]:
+        loader.pop("settings")
+    file.write_text(yaml.safe_dump(plan), encoding="utf-8")
+    (project.folder / ".venv-target-jsonl" / "bin" / "target-jsonl").rename(project.program("target-own"))
+    project.tenants["loader"] |= {"name": "target-own", "x": "1"}
+    project.add("acme", {**secrets_of(sandbox, "elasticpath"), "TARGET_OWN_Y": "2"})
+    done = project.extract("acme")
+    assert done.code == 0, done.log
+    assert project.given("acme")["config"] == {"destination_path": "output/acme", "x": "1", "y": "2"}
