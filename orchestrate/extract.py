@@ -190,7 +190,7 @@ def listen(log: Iterable[str], run: Run) -> None:
 
 
 def keep(lines: Iterable[str], state: Path, run: Run) -> OSError | None:
-    """Keep each whole line that a loader prints as the state; end the run when it cannot be kept."""
+    """Keep each state that a loader prints whole; end the run when it cannot be kept."""
     trouble = None
     new = state.with_suffix(".new")
     for line in lines:
@@ -212,7 +212,7 @@ def keep(lines: Iterable[str], state: Path, run: Run) -> OSError | None:
 def is_state(line: str) -> bool:
     """Tell whether a line is a whole state; loaders that end in the middle print a part of one."""
     with suppress(ValueError):
-        return line.endswith("\n") and isinstance(json.loads(line), dict)
+        return isinstance(json.loads(line), dict)
     return False
 
 

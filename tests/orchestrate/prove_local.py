@@ -45,6 +45,7 @@ def prove(server: Server, folder: Path) -> None:
             assert tenants[KILLED].halfway.wait(300)
             (extract,) = running(f"extract.py {KILLED}")
             ended = kill([extract, *descendants(extract)])
+            tenants[KILLED].go_on()
             tasks = airflow.wait()
         assert tasks == {name: ("success", 2 if name in {FAILS, KILLED} else 1) for name in tenants}, tasks
         again = airflow.told(FAILS)["streams"][USAGES]
@@ -62,10 +63,10 @@ def prove(server: Server, folder: Path) -> None:
 def airflow_of_tests(server: Server, folder: Path, tenants: dict[str, Account]) -> None:
     """Run the DAG by `airflow dags test`, for two tenants and without anything else running."""
     (folder / "tested").mkdir()
-    project = made(folder / "tested", "pipe", server, "usage_tested", {DRY: tenants[DRY], "acme": tenants["acme"]})
+    project = made(folder / "tested", "pipe", server, "usage_tested", {DRY: tenants[DRY], FAILS: tenants[FAILS]})
     airflow = Airflow(project, server, "airflow_local", Path(sys.executable))
     airflow.ready()
     with timed("local: airflow dags test, two tenants, plain pipe, one after the other"):
         airflow.run("dags", "test", DAG, "2026-01-02")
-    rows = rows_are_right(server, "usage_tested", {name: tenants[name] for name in (DRY, "acme")})
+    rows = rows_are_right(server, "usage_tested", {name: tenants[name] for name in (DRY, FAILS)})
     print(f"local: {rows} rows by airflow dags test")

@@ -61,6 +61,8 @@ def test_a_signal_reaches_the_tap_so_that_meltano_saves_what_was_read(
     sandbox: Sandbox, project: Project, halfway: threading.Event
 ) -> None:
     with held(sandbox, project, halfway) as process:
+        settings = [path.stat().st_mode & 0o777 for path in (project.folder / ".meltano").rglob("*.config.json")]
+        assert set(settings) == {0o600}
         process.send_signal(signal.SIGTERM)
         done = Done(process)
     assert (done.code, done.told["exit_code"]) == (143, 143), done.log
