@@ -85,7 +85,7 @@ def test_what_is_secret_is_in_no_argument_no_log_and_no_file_but_the_tenants(
 def test_a_tenant_has_vendors_and_settings_of_its_own_beside_those_of_all(sandbox: Sandbox, project: Project) -> None:
     chosen, other = [promotion["id"] for promotion in sandbox.elasticpath.promotions[:2]], "elasticpath_page_size"
     start = (datetime.now(UTC) - timedelta(days=30)).date()
-    project.tenants["settings"] = {other: 7, "start_date": "2000-01-01"}
+    project.tenants["settings"] = {other: 7, "start_date": "2000-01-01", "tenant": "{tenant}"}
     project.add(
         "acme",
         secrets_of(sandbox),
@@ -97,6 +97,7 @@ def test_a_tenant_has_vendors_and_settings_of_its_own_beside_those_of_all(sandbo
     assert done.code == 0, done.log
     assert {name.partition("_")[0] for name in done.rows} == {"elasticpath", "demandbase"}
     assert {row["promotion_id"] for row in project.rows("acme", USAGES)} <= set(chosen)
+    assert {row["tenant"] for row in project.rows("acme", USAGES)} == {"acme"}
     assert min(row["period_start"] for row in project.rows("acme", "demandbase_api_usage")) == str(start)
     sizes = {seen.query["page[limit]"] for seen in sandbox.requests if seen.operation == "elasticpath.usages"}
     assert sizes == {"7"}
