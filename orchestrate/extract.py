@@ -75,6 +75,12 @@ def environment(*own: Mapping[str, str]) -> dict[str, str]:
     return {name: value for variables in (kept, utc, *own) for name, value in variables.items()}
 
 
+def tell(text: str) -> None:
+    """Write to the log; programs have to be listened to also when nobody takes what they say."""
+    with suppress(OSError):
+        print(text, end="", file=sys.stderr, flush=True)
+
+
 def through_meltano(tenant: Tenant, streams: Sequence[str], run: Run) -> int:
     """Have Meltano run tap and loader; it keeps the state, and lets no state id run twice at once."""
     command: list[str | Path] = [
@@ -103,8 +109,7 @@ def through_meltano(tenant: Tenant, streams: Sequence[str], run: Run) -> int:
                 if entry.get("cmd_type") == "extractor" and entry.get("pid", meltano.pid) not in run.reads:
                     run.begin(entry["pid"])  # Meltano itself would end without saving the state
                 run.hear(entry["event"])
-                with suppress(OSError):  # nobody takes it any more
-                    print(entry["level"].upper(), entry["event"], file=sys.stderr, flush=True)
+                tell(f"{entry['level'].upper()} {entry['event']}\n")
             code = meltano.wait()
         finally:
             with suppress(ProcessLookupError):
@@ -173,7 +178,7 @@ def through_pipe(tenant: Tenant, streams: Sequence[str], run: Run) -> int:
             writes.stdin.close()
         listener = threading.Thread(target=listen, args=(reads.stderr, run))
         listener.start()
-        trouble = keep(writes.stdout or (), state, run)
+        trouble = keep(writes.stdout or (), state)
         listener.join()
         codes = [reads.wait(), writes.wait()]
     if trouble:
@@ -182,20 +187,19 @@ def through_pipe(tenant: Tenant, streams: Sequence[str], run: Run) -> int:
 
 
 def listen(log: Iterable[str], run: Run) -> None:
-    """Pass the tap's log on; it has to be read even when nobody takes it."""
+    """Pass the tap's log on."""
     for line in log:
         run.hear(line)
-        with suppress(OSError):
-            print(line, end="", file=sys.stderr, flush=True)
+        tell(line)
 
 
-def keep(lines: Iterable[str], state: Path, run: Run) -> OSError | None:
-    """Keep each state that a loader prints whole; end the run when it cannot be kept."""
+def keep(lines: Iterable[str], state: Path) -> OSError | None:
+    """Keep each state that a loader prints whole; return why the last one could not be kept."""
     trouble = None
     new = state.with_suffix(".new")
     for line in lines:
         if not is_state(line):
-            print(line, end="", file=sys.stderr, flush=True)
+            tell(line)
             continue
         try:
             with new.open("w", **TEXT) as file:
@@ -203,9 +207,9 @@ def keep(lines: Iterable[str], state: Path, run: Run) -> OSError | None:
                 file.flush()
                 os.fsync(file.fileno())
             new.replace(state)
+            trouble = None
         except OSError as error:
             trouble = error
-            run.hand_on(signal.SIGTERM)
     return trouble
 
 
