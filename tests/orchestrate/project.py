@@ -43,7 +43,7 @@ class Project:
         self.folder = folder
         self.tenants: dict[str, Any] = {"through": through, "loader": {"name": loader, **settings}, "tenants": {}}
         shutil.copytree(ROOT / "orchestrate", folder / "orchestrate", ignore=shutil.ignore_patterns("__pycache__"))
-        (folder / "schemas").symlink_to(ROOT / "schemas")
+        shutil.copytree(ROOT / "schemas", folder / "schemas")
         (folder / "secrets").mkdir()
         plan: dict[str, Any] = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
         for plugin in (plugin for plugins in plan["plugins"].values() for plugin in plugins):
