@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from tap_usage.sandbox import Sandbox
+from tests.here import every_family
 
 ROOT = Path(__file__).parents[2]
 LOADER = Path(__file__).with_name("loader.py")
@@ -147,7 +148,7 @@ def secrets_of(sandbox: Sandbox, *vendors: str) -> dict[str, object]:
     """Return the variables of a tenant whose account a sandbox is, of all vendors or of some."""
     return {
         f"TAP_USAGE_{name.upper()}": value
-        for name, value in sandbox.config.items()
+        for name, value in every_family(sandbox.config).items()
         if not vendors or name.startswith(vendors)
     }
 
