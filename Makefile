@@ -53,8 +53,9 @@ $(loaders:%=.venv-%/.ready): .venv-%/.ready: constraints/%.txt
 	.venv-$*/$(install) $< --requirement $<
 	@touch $@
 
-loaders: .venv/.ready $(loaders:%=.venv-%/.ready) ## Load streams side by side and one after the other, and compare the tables
+loaders: .venv/.ready $(loaders:%=.venv-%/.ready) ## Load streams side by side and one after the other, and over what 0.1.0 loaded
 	.venv/bin/python -m tests.loaders
+	.venv/bin/python -m tests.loaders.upgrade
 
 docs: .venv/.ready ## Make the tables of docs/settings.md and docs/streams.md
 	.venv/bin/python docs/generate.py
