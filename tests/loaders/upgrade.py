@@ -1,11 +1,12 @@
 """Have real loaders take what version 0.1.0 wrote, then a run of this version from its state.
 
-Beside them this version alone fills tables of its own. In the columns that both versions have, rows must be the same.
+In between, docs/install.md is followed. Beside them this version alone fills tables of its own. In the columns that both versions have, rows must be the same.
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from tap_usage.sandbox import Sandbox
 from tests.conftest import NOW
+from tests.docs.pages import taken_apart
 from tests.loaders.__main__ import ROOT, Tables, duckdb, in_postgres
 from tests.loaders.server import postgres
 from tests.running import Run, run
@@ -36,6 +38,15 @@ def cut(table: Counter[str], names: set[str]) -> Counter[str]:
     return cut
 
 
+def make_ready(file: Path) -> None:
+    """Do with a file of DuckDB what docs/install.md tells to do before the first run of this version."""
+    (block,) = (block for block in taken_apart("docs/install.md").blocks if block.language == "sql")
+    script = "import duckdb, sys; file = duckdb.connect(sys.argv[1])\n"
+    script += "for (statement,) in file.execute(sys.argv[2]).fetchall(): file.execute(statement)"
+    python = ROOT / ".venv-target-duckdb" / "bin" / "python"
+    subprocess.run([python, "-c", script, file, block.text], check=True)  # noqa: S603 - our own words
+
+
 def main() -> int:
     """Load and compare; return how many tables are not what they should be."""
     old = recorded()
@@ -49,7 +60,10 @@ def main() -> int:
     with postgres(site_packages) as port, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for loader, load_all in {"duckdb": duckdb, "postgres": partial(in_postgres, port)}.items():
-            upgraded: Tables = load_all(folder, "upgraded", [Run(old, 0, []), after])
+            load_all(folder, "upgraded", [Run(old, 0, [])])
+            if loader == "duckdb":
+                make_ready(folder / "upgraded.duckdb")
+            upgraded: Tables = load_all(folder, "upgraded", [after])
             new: Tables = load_all(folder, "new", [fresh])
             for stream, columns in columns_of(old).items():
                 shared = columns & {column.lower() for row in new[stream] for column in json.loads(row)}
