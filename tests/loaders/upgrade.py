@@ -1,6 +1,7 @@
 """Have real loaders take what version 0.1.0 wrote, then a run of this version from its state.
 
-In between, docs/install.md is followed. Beside them this version alone fills tables of its own. In the columns that both versions have, rows must be the same.
+In between, docs/install.md is followed. Beside them this version alone fills tables of its own. In the columns that
+both versions have, rows must be the same.
 """
 
 from __future__ import annotations
