@@ -90,7 +90,7 @@ def test_every_block_says_what_it_is_and_is_that(block: Block) -> None:
     elif block.language == "python":
         assert ast.parse(text)
     else:
-        assert block.language in {"sh", "bash", "text", "ini", "sql"}
+        assert block.language in {"sh", "bash", "text", "ini", "sql", "mermaid"}
     assert block.how in {"", "background"}
 
 
