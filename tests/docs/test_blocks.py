@@ -55,12 +55,12 @@ RUN = [block for block in COMMANDS if not reason(block)]
 
 
 @pytest.fixture(scope="module")
-def wrong(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What is wrong with each block that runs, by its place; the pages that are asked for run side by side."""
     asked = [
-        item for item in request.session.items if isinstance(item, pytest.Function) and "wrong" in item.fixturenames
+        item for item in request.session.items if item.path == Path(__file__) and isinstance(item, pytest.Function)
     ]
-    pages = {item.callspec.params["block"].page for item in asked}
+    pages = {item.callspec.params["block"].page for item in asked if "outcomes" in item.fixturenames}
 
     def run(page: str) -> dict[str, str]:
         with scene(tmp_path_factory.mktemp(Path(page).stem)) as here:
@@ -71,8 +71,8 @@ def wrong(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.mark.parametrize("block", RUN, ids=str)
-def test_commands_of_the_documents_run(block: Block, wrong: dict[str, str]) -> None:
-    assert not wrong[str(block)], f"{block.text}\n{wrong[str(block)]}"
+def test_commands_of_the_documents_run(block: Block, outcomes: dict[str, str]) -> None:
+    assert not outcomes[str(block)], f"{block.text}\n{outcomes[str(block)]}"
 
 
 @pytest.mark.parametrize(("page", "line"), NOT_RUN)
