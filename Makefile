@@ -14,17 +14,19 @@ install := bin/python -m pip install --quiet --disable-pip-version-check --const
 # The simulated vendors are on this machine, whatever proxy is set.
 export no_proxy := 127.0.0.1,$(or $(no_proxy),$(NO_PROXY))
 
-.PHONY: help setup lint test demo report orchestrate docs bench soak simulate constraints clean
+.PHONY: help setup lint workflows test test-all demo report orchestrate docs bench soak simulate constraints dist sbom notes audit clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 setup: .venv/.ready ## Make .venv with the tap and every check, at the pinned versions
 
-.venv/.ready: pyproject.toml constraints/dev.txt
-	$(call environment,.venv)
-	.venv/$(install) constraints/dev.txt --upgrade pip
-	.venv/$(install) constraints/dev.txt --build-constraint constraints/dev.txt --editable . --group dev
+versions := 3.11 3.12 3.13
+
+.venv/.ready $(versions:%=.venv-%/.ready): %/.ready: pyproject.toml constraints/dev.txt
+	$(call environment,$*)
+	$*/$(install) constraints/dev.txt --upgrade pip
+	$*/$(install) constraints/dev.txt --build-constraint constraints/dev.txt --editable . --group dev
 	@touch $@
 
 .venv-meltano/.ready: constraints/meltano.txt
@@ -33,7 +35,7 @@ setup: .venv/.ready ## Make .venv with the tap and every check, at the pinned ve
 	.venv-meltano/$(install) constraints/meltano.txt 'meltano[psycopg2]'
 	@touch $@
 
-lint: .venv/.ready ## Check style, spelling, types, import directions and SQL
+lint: .venv/.ready workflows ## Check style, spelling, types, import directions, SQL and workflows
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/typos
@@ -41,17 +43,39 @@ lint: .venv/.ready ## Check style, spelling, types, import directions and SQL
 	.venv/bin/lint-imports
 	.venv/bin/sqlfluff lint transform/models transform/tests
 
-warehouses := target-jsonl target-duckdb target-postgres postgres dbt-duckdb dbt-postgres
+schema := .venv/bin/check-jsonschema --quiet --builtin-schema
 
+workflows: .venv/.ready
+	.venv/bin/zizmor --offline --persona pedantic --quiet .github
+	$(schema) vendor.github-workflows .github/workflows/*.yml
+	$(schema) custom.github-workflows-require-timeout .github/workflows/*.yml
+	$(schema) vendor.dependabot .github/dependabot.yml
+	$(schema) vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(schema) vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	$(schema) vendor.meltano meltano.yml
+
+warehouses := target-jsonl target-duckdb target-postgres postgres dbt-duckdb dbt-postgres
 engines := airflow dagster
 
-$(patsubst %,.venv-%/.ready,$(warehouses) $(engines)): .venv-%/.ready: constraints/%.txt
+$(patsubst %,.venv-%/.ready,$(warehouses) $(engines) supply): .venv-%/.ready: constraints/%.txt
 	$(call environment,.venv-$*)
 	.venv-$*/$(install) $< --requirement $<
 	@touch $@
 
-test: lint .venv-meltano/.ready $(warehouses:%=.venv-%/.ready) ## Check everything, packages and databases included
+tested := .venv-meltano/.ready $(warehouses:%=.venv-%/.ready)
+
+test: lint $(tested) ## Check everything, packages and databases included
 	.venv/bin/pytest
+
+# Those that pyenv keeps are found too, whichever of them is switched on.
+test-all: lint $(tested) ## Run the tests on each supported Python that is here, and say which is not
+	@for version in $(versions); do \
+		python=$$(for each in python$$version $(HOME)/.pyenv/versions/$$version.*/bin/python; do \
+			$$each -c '' 2>/dev/null && echo $$each && break; done); \
+		if [ -z "$$python" ]; then told="$$told\nPython $$version: not here, not tested"; continue; fi; \
+		$(MAKE) --no-print-directory PYTHON=$$python .venv-$$version/.ready && .venv-$$version/bin/pytest; code=$$?; \
+		told="$$told\nPython $$version: exit code $$code"; [ $$code = 0 ] || failed=1; \
+	done; printf "%b\n" "$$told"; exit $${failed:-0}
 
 TARGET ?= duckdb
 
@@ -89,5 +113,28 @@ simulate: .venv/.ready ## Live whole lives of the tap on simulated time for ten 
 constraints: .venv/.ready ## Resolve all pinned versions afresh
 	.venv/bin/python constraints/renew.py
 
+dist: .venv/.ready ## Build wheel and source distribution
+	rm -rf dist
+	.venv/bin/python -m build --no-isolation
+
+sbom: dist .venv-supply/.ready ## List what a user of the wheel runs, at the pinned versions, as CycloneDX
+	$(PYTHON) -m venv --clear --without-pip .venv-wheel
+	.venv/bin/python -m pip --python .venv-wheel install --quiet --constraint constraints/dev.txt dist/*.whl
+	@mkdir -p build/papers
+	.venv-supply/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-file build/papers/sbom.cdx.json .venv-wheel
+
+version := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+
+notes: ## Take what CHANGELOG.md says of this version
+	@mkdir -p build/papers
+	sed '1,/^## \[$(version)\]/d; /^## \[/,$$d' CHANGELOG.md > build/papers/notes.md
+	@grep -q '^- ' build/papers/notes.md || { echo "CHANGELOG.md says nothing of $(version)"; exit 1; }
+
+audit: .venv-supply/.ready ## Ask PyPI for known vulnerabilities of the pinned versions
+	@for file in constraints/*.txt; do echo "$$file"; \
+		.venv-supply/bin/pip-audit --strict --no-deps --disable-pip --requirement $$file || failed=1; \
+	done; exit $${failed:-0}
+
 clean: ## Remove environments, caches and builds; Meltano's state and output stay
-	rm -rf .venv .venv-meltano .venv-bench-* $(patsubst %,.venv-%,$(warehouses) $(engines)) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-meltano .venv-bench-* $(patsubst %,.venv-%,$(versions) $(warehouses) $(engines) supply wheel) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

