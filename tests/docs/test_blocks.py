@@ -26,6 +26,14 @@ NOT_RUN = {
     ("README.md", "make demo     # Meltano loads all four simulated vendors into DuckDB, and again a day later"): LONG,
     ("README.md", "python3 -m venv venv && . venv/bin/activate"): INDEX,
     ("CONTRIBUTING.md", "make          # lists the targets"): LONG,
+    ("docs/orchestration.md", "pip install --constraint constraints/airflow.txt \\"): INDEX,
+    (
+        "docs/orchestration.md",
+        "dagster asset materialize --partition acme \\",
+    ): "needs Dagster; `make orchestrate` runs it",
+    ("transform/README.md", "meltano run tap-usage target-duckdb dbt-duckdb:build dbt-duckdb:report"): (
+        "needs dbt as a plugin; `make report` runs it, tests/warehouse what it runs"
+    ),
     ("docs/first-live-run.md", "export REGION=mypurecloud.com"): "asks a live vendor",
     ("docs/install.md", "make dist                  # dist/tap_usage-<version>-py3-none-any.whl"): (
         "builds in the clone; tests/test_packaging.py builds elsewhere"

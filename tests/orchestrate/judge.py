@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests import promised
 from demo.postgres import USER
+from tests import promised
 from tests.orchestrate.accounts import USAGES, Account
 from tests.orchestrate.project import ROOT
 from tests.orchestrate.services import run
