@@ -158,15 +158,15 @@ def test_constraints_are_names_and_exact_versions_only(name: str) -> None:
         assert "/" not in line
 
 
-def dotenv_of_the_readme() -> str:
-    """Return the block of the README that shows a `.env`."""
-    return next(block.text for block in taken_apart("README.md").blocks if block.text.startswith("TAP_USAGE_"))
+def dotenv_of_the_documents() -> str:
+    """Return the block of docs/settings.md that shows a `.env`."""
+    return next(block.text for block in taken_apart("docs/settings.md").blocks if block.text.startswith("TAP_USAGE_"))
 
 
 @pytest.mark.skipif(not MELTANO_COMMAND.exists(), reason="Meltano is not installed; `make demo` does it")
-def test_the_dotenv_of_the_readme_works_through_meltano(tmp_path: Path) -> None:
+def test_the_dotenv_of_the_documents_works_through_meltano(tmp_path: Path) -> None:
     shutil.copy(ROOT / "meltano.yml", tmp_path)
-    (tmp_path / ".env").write_text(dotenv_of_the_readme(), encoding="utf-8")
+    (tmp_path / ".env").write_text(dotenv_of_the_documents(), encoding="utf-8")
     done = subprocess.run(  # noqa: S603 - our own words
         [MELTANO_COMMAND, "--environment=dev", "config", "print", "tap-usage"],
         cwd=tmp_path,
@@ -207,8 +207,8 @@ def test_what_a_run_would_do_and_whether_it_can_are_commands_of_meltano(tmp_path
     assert command != "plan" or ("issuance_rule_usage_counts" in done.stdout and "{" not in done.stdout)
 
 
-def test_the_dotenv_of_the_readme_works_without_meltano(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / ".env").write_text(dotenv_of_the_readme(), encoding="utf-8")
+def test_the_dotenv_of_the_documents_works_without_meltano(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text(dotenv_of_the_documents(), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     config: dict[str, Any] = dict(inputs.variables("TAP_USAGE_"))
     settings.normalize(config, TapUsage.config_jsonschema)

@@ -38,6 +38,10 @@ def replication_of(stream: str) -> str:
     return "daily snapshot" if "observed_on" in declared.FIELDS[stream] else "full table"
 
 
+def test_the_readme_is_read_in_minutes() -> None:
+    assert len(text_of("README.md").splitlines()) <= 150
+
+
 @pytest.mark.parametrize("name", generate.PAGES)
 def test_a_page_that_is_made_is_up_to_date(name: str) -> None:
     assert text_of(f"docs/{name}") == generate.page(name), "run `make docs`"
