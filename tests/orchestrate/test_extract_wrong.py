@@ -30,6 +30,14 @@ def plan(**changes: object) -> Callable[[Project], None]:
     return change
 
 
+def without(loader: str) -> Callable[[Project], None]:
+    def change(project: Project) -> None:
+        project.program(loader).unlink(missing_ok=True)
+        plan(loader={"name": loader})(project)
+
+    return change
+
+
 def tenant(**settings: object) -> Callable[[Project], None]:
     return lambda project: project.add("acme", {"TAP_USAGE_ELASTICPATH_CLIENT_ID": "x"}, **settings)
 
@@ -45,7 +53,7 @@ WRONG: dict[str, tuple[Callable[[Project], None], str]] = {
     "another way": (plan(through="airbyte"), f"{PLAN}: through: meltano or pipe is expected"),
     "no loader": (plan(loader={}), "meltano.yml has no loader None"),
     "a strange loader": (plan(loader={"name": "target-x"}), "meltano.yml has no loader 'target-x'"),
-    "a loader that is not installed": (plan(loader={"name": "target-duckdb"}), "target-duckdb: not there"),
+    "a loader that is not installed": (without("target-duckdb"), "target-duckdb: not there"),
     "a setting of no loader": (plan(loader={"name": "target-jsonl", "pth": "x"}), "no setting 'pth'"),
     "a setting of no tap": (tenant(genesys_place="x"), f"{PLAN}: tap-usage has no setting 'genesys_place'"),
     "a variable of no tap": (file(SECRETS, "TAP_USAGE_TOKEN=x"), f"{SECRETS}: tap-usage has no setting 'token'"),
