@@ -69,9 +69,10 @@ def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         item for item in request.session.items if item.path == Path(__file__) and isinstance(item, pytest.Function)
     ]
     pages = {item.callspec.params["block"].page for item in asked if "outcomes" in item.fixturenames}
+    folders = {page: tmp_path_factory.mktemp(Path(page).stem) for page in pages}  # here: it is not for many threads
 
     def run(page: str) -> dict[str, str]:
-        with scene(tmp_path_factory.mktemp(Path(page).stem)) as here:
+        with scene(folders[page]) as here:
             return {str(block): here.run(block) for block in RUN if block.page == page}
 
     with ThreadPoolExecutor() as pool:
