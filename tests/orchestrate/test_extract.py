@@ -77,7 +77,8 @@ def test_what_is_secret_is_in_no_argument_no_log_and_no_file_but_the_tenants(
     project.add("acme", {**secrets_of(sandbox, "elasticpath"), "TARGET_JSONL_DESTINATION_PATH": "output/acme"})
     done = project.extract("acme")
     assert done.code == 0, done.log
-    holding = [path for path in project.folder.rglob("*") if path.is_file() and secret in path.read_text("utf-8")]
+    files = [path for path in project.folder.rglob("*") if path.is_file()]
+    holding = [path for path in files if secret.encode() in path.read_bytes()]
     assert holding == [project.folder / "secrets" / "acme.env"]
     assert secret not in done.log + "".join(done.lines)
 
