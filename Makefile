@@ -62,10 +62,11 @@ $(patsubst %,.venv-%/.ready,$(warehouses) $(engines) supply): .venv-%/.ready: co
 	.venv-$*/$(install) $< --requirement $<
 	@touch $@
 
+pytest := pytest --numprocesses auto --dist loadgroup
 tested := .venv-meltano/.ready $(warehouses:%=.venv-%/.ready)
 
 test: lint $(tested) ## Check everything, packages and databases included
-	.venv/bin/pytest
+	.venv/bin/$(pytest)
 
 # Those that pyenv keeps are found too, whichever of them is switched on.
 test-all: lint $(tested) ## Run the tests on each supported Python that is here, and say which is not
@@ -73,7 +74,7 @@ test-all: lint $(tested) ## Run the tests on each supported Python that is here,
 		python=$$(for each in python$$version $(HOME)/.pyenv/versions/$$version.*/bin/python; do \
 			$$each -c '' 2>/dev/null && echo $$each && break; done); \
 		if [ -z "$$python" ]; then told="$$told\nPython $$version: not here, not tested"; continue; fi; \
-		$(MAKE) --no-print-directory PYTHON=$$python .venv-$$version/.ready && .venv-$$version/bin/pytest; code=$$?; \
+		$(MAKE) --no-print-directory PYTHON=$$python .venv-$$version/.ready && .venv-$$version/bin/$(pytest); code=$$?; \
 		told="$$told\nPython $$version: exit code $$code"; [ $$code = 0 ] || failed=1; \
 	done; printf "%b\n" "$$told"; exit $${failed:-0}
 
