@@ -17,7 +17,8 @@ PATIENCE_SECONDS = 60
 
 def environment(**variables: str) -> dict[str, str]:
     """Return the variables a tap process gets: none of the tap's own but the given ones."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("TAP_USAGE_")}
+    others = ("TAP_USAGE_", "COLUMNS", "LINES")  # a terminal has the size it says
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
     return {**kept, "PYTHONPATH": str(PROJECT), **variables}
 
 

@@ -17,6 +17,7 @@ hypothesis.settings.register_profile("here", suppress_health_check=[hypothesis.H
 hypothesis.settings.load_profile("here")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep tests of a file in one process, and all that share the two databases."""
     for item in items:
