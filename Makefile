@@ -62,7 +62,7 @@ $(patsubst %,.venv-%/.ready,$(warehouses) $(engines) supply): .venv-%/.ready: co
 	.venv-$*/$(install) $< --requirement $<
 	@touch $@
 
-pytest := pytest --numprocesses auto --dist loadgroup
+pytest := pytest --numprocesses auto --dist loadfile
 tested := .venv-meltano/.ready $(warehouses:%=.venv-%/.ready)
 
 test: lint $(tested) ## Check everything, packages and databases included

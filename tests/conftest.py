@@ -17,14 +17,6 @@ hypothesis.settings.register_profile("here", suppress_health_check=[hypothesis.H
 hypothesis.settings.load_profile("here")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests of a file in one process, and all that share the two databases."""
-    for item in items:
-        together = item.path.parent if item.path.parent.name == "warehouse" else item.path
-        item.add_marker(pytest.mark.xdist_group(str(together)))
-
-
 @pytest.fixture(autouse=True, scope="session")
 def _no_proxy() -> Iterator[None]:
     """The simulated vendors are on this machine, whatever proxy is set."""
