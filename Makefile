@@ -14,10 +14,15 @@ install := bin/python -m pip install --quiet --disable-pip-version-check --const
 # The simulated vendors are on this machine, whatever proxy is set.
 export no_proxy := 127.0.0.1,$(or $(no_proxy),$(NO_PROXY))
 
-.PHONY: help setup lint workflows test test-all demo report orchestrate docs bench soak simulate constraints dist sbom notes audit clean
+.PHONY: together help setup lint workflows test test-all demo report orchestrate docs bench soak simulate constraints dist sbom notes audit clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+# Environments are filled side by side, and beside the checks that need one of them only.
+side_by_side = @$(MAKE) --no-print-directory --jobs 4 together WHAT='$(1)'
+together: $(WHAT)
+	@:
 
 setup: .venv/.ready ## Make .venv with the tap and every check, at the pinned versions
 
@@ -62,14 +67,16 @@ $(patsubst %,.venv-%/.ready,$(warehouses) $(engines) supply): .venv-%/.ready: co
 	.venv-$*/$(install) $< --requirement $<
 	@touch $@
 
-pytest := pytest --numprocesses auto --dist loadfile
+pytest := pytest --numprocesses auto
 tested := .venv-meltano/.ready $(warehouses:%=.venv-%/.ready)
 
-test: lint $(tested) ## Check everything, packages and databases included
+test: ## Check everything, packages and databases included
+	$(call side_by_side,lint $(tested))
 	.venv/bin/$(pytest)
 
 # Those that pyenv keeps are found too, whichever of them is switched on.
-test-all: lint $(tested) ## Run the tests on each supported Python that is here, and say which is not
+test-all: ## Run the tests on each supported Python that is here, and say which is not
+	$(call side_by_side,lint $(tested))
 	@for version in $(versions); do \
 		python=$$(for each in python$$version $(HOME)/.pyenv/versions/$$version.*/bin/python; do \
 			$$each -c '' 2>/dev/null && echo $$each && break; done); \
@@ -80,18 +87,21 @@ test-all: lint $(tested) ## Run the tests on each supported Python that is here,
 
 TARGET ?= duckdb
 
-demo: .venv/.ready .venv-meltano/.ready $(if $(filter postgres,$(TARGET)),.venv-postgres/.ready) ## Run Meltano twice against the simulated vendors and show what arrived (TARGET=postgres)
+demo: ## Run Meltano twice against the simulated vendors and show what arrived (TARGET=postgres)
+	$(call side_by_side,.venv/.ready .venv-meltano/.ready $(if $(filter postgres,$(TARGET)),.venv-postgres/.ready))
 	.venv/bin/python -m demo.run $(TARGET)
 
 docs: .venv/.ready ## Make what docs/ tells of settings, streams and tables
 	.venv/bin/python -m docs.generate
 
-report: .venv/.ready .venv-meltano/.ready ## Run Meltano and dbt against the simulated vendors and write the report of what arrived
+report: ## Run Meltano and dbt against the simulated vendors and write the report of what arrived
+	$(call side_by_side,.venv/.ready .venv-meltano/.ready)
 	.venv/bin/python -m demo.report
 
 orchestrated := $(patsubst %,.venv-%/.ready,$(engines) meltano target-jsonl target-postgres postgres)
 
-orchestrate: .venv/.ready $(orchestrated) ## Extract many tenants with Airflow (two workers) and Dagster, one of them killed
+orchestrate: ## Extract many tenants with Airflow (two workers) and Dagster, one of them killed
+	$(call side_by_side,.venv/.ready $(orchestrated))
 	.venv/bin/pytest --quiet tests/orchestrate/test_engines.py
 	.venv/bin/python -m tests.orchestrate
 

@@ -6,15 +6,34 @@ from typing import Any
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tap_usage.sandbox import Sandbox
 from tests.here import every_family
 
 NOW = "2026-11-22T12:00:00Z"
+TOGETHER = "tests/warehouse"
 
 # The first text that is drawn makes the tables of Unicode, which takes seconds in a fresh checkout on a busy machine.
 hypothesis.settings.register_profile("here", suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("here")
+
+
+class ByFile(LoadScopeScheduling):
+    """A file stays in one process, and all files together whose fixtures take a minute to make."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return TOGETHER if nodeid.startswith(TOGETHER) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config) -> ByFile:
+    config.option.loadscopereorder = False
+    return ByFile(config)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What cannot be divided comes first, so that no process is left with it."""
+    items.sort(key=lambda item: not item.nodeid.startswith(TOGETHER))
 
 
 @pytest.fixture(autouse=True, scope="session")

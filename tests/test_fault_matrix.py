@@ -8,6 +8,7 @@ with the next run.
 from __future__ import annotations
 
 import ssl
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -110,7 +111,7 @@ def company_of(target: Target, how: str) -> tuple[str, ...]:
 
 
 class Hasty(ImpatientClock):
-    """Time goes by so fast that a drip is cut off soon."""
+    """Time goes by so fast that what drips is given up soon."""
 
     def monotonic(self) -> float:
         return super().monotonic() * 20
@@ -153,6 +154,7 @@ def set_up(  # noqa: PLR0913 - a cell and its world
         details["location"] = f"{elsewhere.origin}/token?marker"
     if kind.name == "drip":
         monkeypatch.setattr(ImpatientTap, "clock_class", Hasty)
+        monkeypatch.setattr("tap_usage.rest.punctual.monotonic", lambda: 10 * time.monotonic())
     times = None if always else 1
     return sandbox.fault(target.operation, kind.name, times=times, after=target.after, where=target.query, **details)
 
