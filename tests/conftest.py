@@ -6,6 +6,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from tap_usage.sandbox import Sandbox
@@ -26,9 +27,9 @@ class ByFile(LoadScopeScheduling):
         return TOGETHER if nodeid.startswith(TOGETHER) else nodeid.partition("::")[0]
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config) -> ByFile:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
     config.option.loadscopereorder = False
-    return ByFile(config)
+    return ByFile(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
