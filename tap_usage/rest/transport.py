@@ -50,7 +50,7 @@ def origin_of(url: str) -> tuple[str, str, int]:
     return parts.scheme or "", parts.host or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Route:
     """How an origin is reached.
 
@@ -61,6 +61,7 @@ class Route:
         head: headers of every request.
         tunnelled: connections go through a tunnel.
         idle: connections to use again, the last one first.
+        closed: no connection is used again.
     """
 
     pool: HTTPConnectionPool
@@ -69,6 +70,28 @@ class Route:
     head: str
     tunnelled: bool
     idle: deque[Line]
+    closed: bool = False
+
+    def idle_line(self) -> Line | None:
+        """Take a connection to use again."""
+        with contextlib.suppress(IndexError):
+            while not (line := self.idle.pop()).is_usable:
+                line.close()
+            return line
+        return None
+
+    def take_back(self, line: Line) -> None:
+        """Keep a connection to use again, or close it when nobody will."""
+        self.idle.append(line)
+        if self.closed:
+            self.close()
+
+    def close(self) -> None:
+        """Close idle connections; those in use when they come back."""
+        self.closed = True
+        with contextlib.suppress(IndexError):
+            while True:
+                self.idle.pop().close()
 
 
 class Transport(HTTPAdapter):
@@ -85,12 +108,12 @@ class Transport(HTTPAdapter):
         self._seconds = seconds
         self._routes: dict[str, Route] = {}
         self._lock = threading.Lock()
-        weakref.finalize(self, _close_idle, self._routes)
+        weakref.finalize(self, _close, self._routes)
 
     def close(self) -> None:
-        """Close idle connections."""
+        """Close idle connections; those in use when they come back."""
         with self._lock:
-            _close_idle(self._routes)
+            _close(self._routes)
         super().close()
 
     def way_to(self, origin: str) -> str:
@@ -113,7 +136,7 @@ class Transport(HTTPAdapter):
         """
         route = self._routes.get(wire.origin) or self._find(wire.origin)
         request = _encoded(wire, route)
-        line = _idle(route) or self._open(route, reach)
+        line = route.idle_line() or self._open(route, reach)
         return line.ask(request)
 
     def _open(self, route: Route, reach: float) -> Line:
@@ -129,7 +152,7 @@ class Transport(HTTPAdapter):
             opened.close()
             raise ProxyError("no connection through the proxy", error) if no_proxy else error from None
         opened.sock.settimeout(self._seconds)
-        return Line(opened, route.idle.append)
+        return Line(opened, route.take_back)
 
     def _find(self, origin: str) -> Route:
         with self._lock:
@@ -168,18 +191,9 @@ class TunnelResponse(http.client.HTTPResponse):
         self.fp = io.BufferedReader(punctual)
 
 
-def _idle(route: Route) -> Line | None:
-    with contextlib.suppress(IndexError):
-        while not (line := route.idle.pop()).is_usable:
-            line.close()
-        return line
-    return None
-
-
-def _close_idle(routes: dict[str, Route]) -> None:
+def _close(routes: dict[str, Route]) -> None:
     for route in routes.values():
-        while route.idle:
-            route.idle.pop().close()
+        route.close()
     routes.clear()
 
 

@@ -95,10 +95,11 @@ class Loopback:
     def origin(self) -> str:
         return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
-    def wait_until_hung_up(self) -> None:
-        """Wait until the server has closed all connections."""
+    def wait_until_hung_up(self) -> bool:
+        """Wait until all connections are closed, by whom ever; return whether they are."""
         for thread in tuple(self._open):
             thread.join(5)
+        return not any(thread.is_alive() for thread in self._open)
 
     def _accept(self) -> None:
         while True:

@@ -12,7 +12,7 @@ from tap_usage.rest.connection import Request
 from tap_usage.rest.errors import RequestError
 from tests.rest.faults import GOOD, ROWS
 from tests.rest.fuzz_http import PEM, fuzz
-from tests.rest.loopback import Loopback, Reply, connect, in_turn, reply
+from tests.rest.loopback import Heard, Loopback, Reply, connect, in_turn, reply
 from tests.rest.test_connection_answers import chunked
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -145,6 +145,17 @@ def test_what_comes_while_a_connection_is_idle_ends_it() -> None:
         server.wait_until_hung_up()
         assert connection.send(ROWS).body == {"rows": []}
     assert server.connections == 2
+
+
+def test_a_connection_in_use_when_all_are_closed_is_closed_when_its_answer_has_come() -> None:
+    def script(_: Heard) -> Reply:
+        connection.close()
+        return GOOD
+
+    with Loopback(script) as server:
+        connection = connect(server.origin)
+        assert connection.send(ROWS).body == {"rows": []}
+        assert server.wait_until_hung_up()
 
 
 UNFINISHED = {
