@@ -238,7 +238,7 @@ UNUSUAL = {"OAuthClientId": "OauthClientId"}
 MISHAPS = ("empty_page", "query_status", "not_found")
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_rows_are_the_vendors_under_every_combination_of_what_is_not_known(data: st.DataObject) -> None:
     granularity = data.draw(st.sampled_from(("Day", "Week", "Month")))

@@ -83,7 +83,7 @@ def test_nor_does_it_matter_what_happens_until_the_next_run(change: str) -> None
         assert (account.figures.lost, account.figures.doubled) == (0, 0), f"after {lines} lines"
 
 
-@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_kills_and_faults_in_any_order_lose_and_double_nothing(data: st.DataObject) -> None:
     def draw(low: int, high: int) -> int:

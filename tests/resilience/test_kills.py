@@ -16,7 +16,7 @@ from tests.resilience.violence import Strike, kill, strike
 from tests.resilience.world import World
 
 
-@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_a_process_that_is_killed_again_and_again_gets_through_and_loses_nothing(data: st.DataObject) -> None:
     def draw(low: int, high: int) -> int:

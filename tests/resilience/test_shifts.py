@@ -185,7 +185,7 @@ CHANGES = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None)
 @given(changes=CHANGES, concurrency=st.sampled_from([1, 8]))
 def test_rows_may_come_and_go_and_change_between_any_two_pages(changes: list[Change], concurrency: int) -> None:
     with Sandbox(now=NOW) as sandbox:

@@ -45,7 +45,7 @@ def end(process: Process, target: Target, number: signal.Signals) -> None:
     target.end(loaded=False)
 
 
-@settings(max_examples=5, deadline=None, derandomize=True)
+@settings(max_examples=5, deadline=None)
 @given(requests=st.integers(1, 60), number=st.sampled_from(sorted(CODES)), concurrency=st.integers(1, 32))
 def test_a_signal_at_any_request_ends_the_run_with_a_state_that_is_true(
     requests: int, number: signal.Signals, concurrency: int

@@ -16,7 +16,7 @@ CHANGES = st.dictionaries(
     max_size=8,
 )
 TIMES = st.lists(st.integers(0, 20), max_size=40)
-often = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+often = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @often
