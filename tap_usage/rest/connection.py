@@ -201,7 +201,9 @@ class Connection:
         began = self.clock.monotonic()
         refusals = Refusals()
         blind = odd = 0
-        for tries, pause in enumerate(waits(), start=1):
+        turns = enumerate(waits(), start=1)
+        while True:
+            tries, pause = next(turns)
             carried = login.headers()
             sent = Wire(wire.method, wire.origin, wire.target, {**wire.headers, **carried}, wire.body)
             outcome = self._sender.send(sent, request, tries)
@@ -229,4 +231,3 @@ class Connection:
             if not pauses:
                 self._trying_again = Waiting(failure.briefly, self.clock.monotonic() + seconds)
                 self.clock.wait(seconds)
-        raise AssertionError  # pragma: no cover - waits() never ends
